@@ -14,7 +14,9 @@ internal interface IMetricStore : IDisposable
 
     /// <summary>
     /// Writes the records of one read and the position after them in one transaction; after it returns, both are durable.
-    /// A batch whose (client, batch id) is known with the same body counts as a duplicate, with another body goes to the dead letters.
+    /// A batch whose (client, batch id) is known with the same body counts as a duplicate, with another body goes to the dead letters,
+    /// and so does a record that cannot be read. Records before <see cref="Position"/> are skipped, not counted again: a call whose
+    /// outcome was never learned may be made again, alone or merged with later records.
     /// Throws <see cref="StoreUnavailableException"/> when nothing was written and the same call may succeed later.
     /// </summary>
     StoreReceipt Write(StoreTransaction transaction);
@@ -25,12 +27,16 @@ internal interface IMetricStore : IDisposable
     /// <summary>The batch stored under an id of a client, within the id window; null when there is none.</summary>
     StoredBatch? Find(ReadOnlySpan<byte> clientId, ReadOnlySpan<byte> batchId);
 
-    /// <summary>Batches of a client, oldest first, after the batch id <paramref name="after"/> (exclusive; null: from the oldest).
-    /// Null when <paramref name="after"/> names no batch of that client.</summary>
+    /// <summary>Batches of a client, oldest first, after the batch id <paramref name="after"/> (exclusive; null: from the oldest); empty
+    /// for an unknown client, null when <paramref name="after"/> names no batch of a known one. Bodies beyond 32 MiB end the list early,
+    /// after at least one batch: ask again from its last.</summary>
     IReadOnlyList<StoredBatch>? Batches(string clientId, string? after, int limit);
 
-    IReadOnlyList<SeriesSummary> Series(SeriesFilter filter);
+    /// <summary>The series that match, by name and then tags. Throws <see cref="QueryTooLargeException"/> beyond the store's limit.</summary>
+    IReadOnlyList<SeriesSummary> Series(SeriesFilter filter, CancellationToken cancellation);
 
+    /// <summary>The series that match and have points in the range, all from one snapshot.
+    /// Throws <see cref="QueryTooLargeException"/> when the answer would hold more points than the store's limit.</summary>
     IReadOnlyList<SeriesPoints> Query(SampleQuery query, CancellationToken cancellation);
 
     StoreCounters Counters();
@@ -38,13 +44,28 @@ internal interface IMetricStore : IDisposable
     /// <summary>The clients seen last, at most <paramref name="limit"/>, latest first.</summary>
     IReadOnlyList<ClientCounters> Clients(int limit);
 
-    /// <summary>Removes samples older than <paramref name="samplesBefore"/> and batches that arrived before <paramref name="batchesBefore"/>,
-    /// at most <paramref name="limit"/> rows of each, so that the writer is held up for milliseconds. Returns the rows removed.</summary>
-    int Expire(long samplesBefore, long batchesBefore, int limit);
+    /// <summary>
+    /// One step of a round that removes samples older than <paramref name="samplesBefore"/> and batches that arrived before
+    /// <paramref name="batchesBefore"/> (Unix ms): at most <paramref name="limit"/> rows of each, so that the writer is held up for
+    /// milliseconds. Call again while <see cref="ExpiryStep.More"/>.
+    /// </summary>
+    ExpiryStep Expire(long samplesBefore, long batchesBefore, int limit);
 }
 
 /// <summary>One read of a source: its records in order, how many records of it were damaged and skipped, and the position after it.</summary>
-internal sealed record StoreTransaction(string Source, long NextPosition, long Quarantined, IReadOnlyList<BatchRecord> Records);
+internal sealed record StoreTransaction(string Source, long NextPosition, long Quarantined, IReadOnlyList<StoreRecord> Records);
+
+/// <summary>One record of a source: its position there, what it says (null: not readable by this program), and its bytes,
+/// which the dead letters keep when it cannot be stored.</summary>
+internal readonly record struct StoreRecord(long Position, BatchRecord? Batch, ReadOnlyMemory<byte> Bytes)
+{
+    /// <summary>A record of the file queue, readable or not.</summary>
+    public static StoreRecord Of(long position, ReadOnlyMemory<byte> bytes) =>
+        new(position, BatchRecord.TryRead(bytes, out var batch) ? batch : null, bytes);
+}
+
+/// <summary>What one step of a round of expiry removed, and whether the round has more to do.</summary>
+internal readonly record struct ExpiryStep(int Removed, bool More);
 
 /// <summary>What became of the records of one transaction.</summary>
 internal readonly record struct StoreReceipt(int Stored, int Duplicates, int DeadLettered);
@@ -73,7 +94,14 @@ internal enum Aggregation { Avg, Min, Max, Sum, Last, Rate }
 
 internal sealed record SeriesPoints(string Name, IReadOnlyList<KeyValuePair<string, string>> Tags, IReadOnlyList<SamplePoint> Points);
 
+/// <summary>A sample, or a bucket by its start. NaN where the sample was no number.</summary>
 internal readonly record struct SamplePoint(long Time, double Value);
 
 /// <summary>The store could not write or answer now (busy, disk full, gone); nothing was half-done and the call may be made again.</summary>
 internal sealed class StoreUnavailableException(string message, Exception inner) : Exception(message, inner);
+
+/// <summary>A query whose answer would not fit the store's bound; the message names the bound and how to ask for less.</summary>
+internal sealed class QueryTooLargeException(string message) : Exception(message);
+
+/// <summary>The store cannot be opened: not ours, damaged, of a newer format, locked, or not writable. The message names the file and the fix.</summary>
+internal sealed class StoreOpenException(string message, Exception? inner = null) : Exception(message, inner);
