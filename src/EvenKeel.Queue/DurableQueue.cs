@@ -1,0 +1,262 @@
+using EvenKeel.Queue.Storage;
+
+namespace EvenKeel.Queue;
+
+/// <summary>
+/// A queue on local disk. An append completes when its record would survive a power loss; records come out in the order of their
+/// sequences, to any number of named readers, and stay until every reader has acknowledged them. Nothing is ever dropped to make room.
+/// <para>Four watermarks, in sequences: <c>Head ≤ Acked ≤ Durable ≤ Tail</c>.</para>
+/// </summary>
+public sealed class DurableQueue : IAsyncDisposable, IDisposable
+{
+    private const string LockFile = "queue.lock";
+
+    private readonly IQueueStorage _storage;
+    private readonly IDisposable _lock;
+    private readonly Committer _committer;
+    private readonly Lock _gate = new();
+
+    // Guarded by _gate.
+    private readonly Dictionary<string, ReaderCheckpoint> _checkpoints;
+    private readonly HashSet<string> _openReaders = [];
+    private bool _disposed;
+
+    private DurableQueue(IQueueStorage storage, IDisposable queueLock, RecoveredLog log, Committer committer, IEnumerable<ReaderCheckpoint> checkpoints)
+    {
+        _storage = storage;
+        _lock = queueLock;
+        _committer = committer;
+        Segments = log.Segments;
+        Id = log.QueueId;
+        Recovery = log.Report;
+        _checkpoints = checkpoints.ToDictionary(c => c.Name);
+    }
+
+    /// <summary>Names this log for ever: another queue in the same folder has another id.</summary>
+    public Guid Id { get; }
+
+    /// <summary>What opening it found and repaired.</summary>
+    public QueueRecovery Recovery { get; }
+
+    /// <summary>Sequence of the oldest record on disk.</summary>
+    public long Head => Segments.Head;
+
+    /// <summary>What every reader has acknowledged: the smallest of their positions, <see cref="Head"/> when there are none.</summary>
+    public long Acked
+    {
+        get { lock (_gate) return AckedLocked(); }
+    }
+
+    /// <summary>The sequence after the last durable record.</summary>
+    public long Durable => _committer.Durable;
+
+    /// <summary>The sequence after the last record handed over, durable or not.</summary>
+    public long Tail => _committer.Tail;
+
+    /// <summary>Bytes on disk.</summary>
+    public long Bytes => Segments.Bytes;
+
+    /// <summary>Why the queue takes nothing more; null while it works. It never recovers by itself: open it again.</summary>
+    public QueueRefusedException? Fault => _committer.Fault;
+
+    /// <summary>What the commits since opening cost.</summary>
+    public CommitTimes Times => _committer.Times;
+
+    internal SegmentList Segments { get; }
+
+    /// <summary>Opens the queue of a folder, or starts one, and repairs what a crash left. Reads at most one segment, whatever the backlog.</summary>
+    /// <exception cref="ArgumentException">The options are wrong; the message names every violation.</exception>
+    /// <exception cref="QueueOpenException">It is in use, of a later format, or the folder cannot be used.</exception>
+    public static DurableQueue Open(DurableQueueOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.Validate() is { Count: > 0 } violations)
+            throw new ArgumentException(string.Join(Environment.NewLine, violations), nameof(options));
+        try
+        {
+            return Open(options, new FileStorage(options.Directory, create: true), TimeProvider.System, ownThread: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new QueueOpenException(QueueOpenFailure.Unusable,
+                $"The queue folder '{options.Directory}' cannot be used: {error.Message} Check that it exists, is writable and has room.", error);
+        }
+    }
+
+    internal static DurableQueue Open(DurableQueueOptions options, IQueueStorage storage, TimeProvider time, bool ownThread)
+    {
+        var queueLock = storage.TryLock(LockFile) ?? throw new QueueOpenException(QueueOpenFailure.InUse,
+            $"The queue in '{storage.Location}' is open elsewhere. Stop the other process, or use another folder.");
+        try
+        {
+            var checkpoints = ReaderCheckpoint.LoadAll(storage);
+            var log = Queue.Recovery.Run(storage, checkpoints, time.GetUtcNow());
+            var committer = new Committer(options, storage, log, time, ownThread);
+            var queue = new DurableQueue(storage, queueLock, log, committer, checkpoints.Where(c => c.QueueId == log.QueueId));
+            if (log.Report.SkippedSequences > 0)
+                committer.SkipTo(log.EndSequence + log.Report.SkippedSequences);
+            queue.RemoveReadSegments();
+            return queue;
+        }
+        catch
+        {
+            queueLock.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Appends one record. Completes with its sequence when it is durable. The bytes are copied before the call returns.</summary>
+    /// <exception cref="QueueRefusedException">The record is not promised; the reason says why and whether trying again helps.</exception>
+    public ValueTask<long> AppendAsync(ReadOnlySpan<byte> record) => _committer.Append(record, []);
+
+    /// <summary>Appends one record made of two parts, so that a header need not be joined with its body first.</summary>
+    /// <inheritdoc cref="AppendAsync(ReadOnlySpan{byte})" path="/exception"/>
+    public ValueTask<long> AppendAsync(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second) => _committer.Append(first, second);
+
+    /// <summary>Opens the reader of that name where it last acknowledged; a new one starts at <see cref="Head"/>. From now on the records it
+    /// has not acknowledged are kept, across restarts, until <see cref="RemoveReader"/>.</summary>
+    /// <param name="name">1 to 64 of <c>A-Z a-z 0-9 . _ -</c>, the first not a dot.</param>
+    public QueueReader OpenReader(string name)
+    {
+        if (name is not { Length: > 0 and <= 64 } || name[0] == '.' || name.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('.' or '_' or '-')))
+            throw new ArgumentException($"'{name}' cannot name a reader: use 1 to 64 of A-Z a-z 0-9 . _ -, the first not a dot.", nameof(name));
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (!_openReaders.Add(name))
+                throw new InvalidOperationException($"Reader '{name}' is open already; a reader is used by one at a time.");
+            if (!_checkpoints.TryGetValue(name, out var checkpoint))
+                _checkpoints[name] = checkpoint = NewCheckpointLocked(name);
+            return new QueueReader(this, name, checkpoint.Position);
+        }
+    }
+
+    /// <summary>Forgets a reader that is not open, so that it holds no records back any more. False when there is none of that name.</summary>
+    public bool RemoveReader(string name)
+    {
+        lock (_gate)
+        {
+            if (_openReaders.Contains(name))
+                throw new InvalidOperationException($"Reader '{name}' is open; dispose it before it is removed.");
+            if (!_checkpoints.Remove(name, out var checkpoint))
+                return false;
+            checkpoint.Dispose();
+            _storage.Delete(name + ReaderCheckpoint.FileSuffix);
+            _storage.SyncDirectory();
+        }
+        RemoveReadSegments();
+        return true;
+    }
+
+    /// <summary>Makes sure that the next record's sequence is at least <paramref name="sequence"/>: for those who keep positions elsewhere and
+    /// find the log behind them (a restored copy), so that no sequence is ever used twice. Call it before the first append.</summary>
+    public void SkipTo(long sequence) => _committer.SkipTo(sequence);
+
+    /// <summary>Refuses new appends, commits those that wait, and closes the files.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_disposed)
+                return;
+            _disposed = true;
+        }
+        _committer.Close();
+        lock (_gate)
+        {
+            foreach (var checkpoint in _checkpoints.Values)
+                checkpoint.Dispose();
+        }
+        _lock.Dispose();
+    }
+
+    /// <inheritdoc cref="Dispose"/>
+    public ValueTask DisposeAsync() => new(Task.Run(Dispose));
+
+    internal Task WaitForDurableAsync(long seen) => _committer.WaitForDurableAsync(seen);
+
+    /// <summary>One turn of the commit loop, for simulations that run without its thread.</summary>
+    internal bool CommitPending() => _committer.CommitPending();
+
+    internal void WriteMark() => _committer.WriteMark();
+
+    internal SegmentCursor OpenCursor(ReadableSegment segment, int bufferBytes) =>
+        new(_storage.Open(segment.FileName), Id, segment.BaseSequence, segment.Length, bufferBytes);
+
+    internal void Acknowledge(string reader, long sequence)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_committer.Fault is { } fault)
+                throw fault;
+            var checkpoint = _checkpoints[reader];
+            if (sequence <= checkpoint.Position)
+                return;
+            if (sequence > Durable)
+                throw new InvalidOperationException($"Reader '{reader}' acknowledges {sequence}, but only what is below {Durable} is durable.");
+            try
+            {
+                checkpoint.Save(Id, sequence);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                _committer.Fail($"saving the position of reader '{reader}'", error);
+                throw _committer.Fault!;
+            }
+        }
+        RemoveReadSegments();
+    }
+
+    internal void Release(QueueReader reader)
+    {
+        lock (_gate)
+            _openReaders.Remove(reader.Name);
+    }
+
+    private ReaderCheckpoint NewCheckpointLocked(string name)
+    {
+        try
+        {
+            // A checkpoint that could not be read at opening is in the way of a new one.
+            if (_storage.List().Any(f => f.Name == name + ReaderCheckpoint.FileSuffix))
+                _storage.Delete(name + ReaderCheckpoint.FileSuffix);
+            return ReaderCheckpoint.Create(_storage, name, Id, Segments.Head);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            _openReaders.Remove(name);
+            throw new QueueOpenException(QueueOpenFailure.Unusable,
+                $"Reader '{name}' cannot be made in '{_storage.Location}': {error.Message} Check that the folder is writable and has room.", error);
+        }
+    }
+
+    private long AckedLocked() => _checkpoints.Count == 0 ? Segments.Head : _checkpoints.Values.Min(c => c.Position);
+
+    /// <summary>Removes the segments that every reader is done with. The positions that say so are durable already: a crash in between
+    /// leaves segments too many, which the next opening removes.</summary>
+    private void RemoveReadSegments()
+    {
+        lock (_gate)
+        {
+            if (_checkpoints.Count == 0 || _committer.Fault is not null)
+                return;
+            var acked = AckedLocked();
+            if (acked == Durable)
+                _committer.RollOversized();
+            var removed = Segments.TakeBelow(acked);
+            if (removed.Count == 0)
+                return;
+            try
+            {
+                foreach (var segment in removed)
+                    _storage.Delete(segment.FileName);
+                _storage.SyncDirectory();
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                _committer.Fail("removing segments that are read up", error);
+            }
+        }
+    }
+}

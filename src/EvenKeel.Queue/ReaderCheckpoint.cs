@@ -1,0 +1,91 @@
+using System.Buffers.Binary;
+using EvenKeel.Queue.Storage;
+
+namespace EvenKeel.Queue;
+
+/// <summary>
+/// The durable position of one named reader: a file of two slots that are written in turn, each with a generation and a checksum,
+/// so that a crash in the middle of writing one leaves the other.
+/// </summary>
+internal sealed class ReaderCheckpoint : IDisposable
+{
+    public const string FileSuffix = ".reader";
+
+    // Slots lie in different disk blocks: a torn block harms one of them.
+    private const int SlotStride = 4096;
+    private const int SlotBytes = 56;
+    private const ulong Magic = 0x44455252_514B45; // "EKQRRED" in file order.
+
+    private readonly IQueueStorage _storage;
+    private IQueueFile? _file;
+    private long _generation;
+
+    private ReaderCheckpoint(IQueueStorage storage, string name)
+    {
+        _storage = storage;
+        Name = name;
+    }
+
+    public string Name { get; }
+
+    /// <summary>The queue it belongs to; empty when no slot could be read, or none was written yet.</summary>
+    public Guid QueueId { get; private set; }
+
+    /// <summary>The sequence after the last one acknowledged, as it is on disk.</summary>
+    public long Position { get; private set; }
+
+    public static IReadOnlyList<ReaderCheckpoint> LoadAll(IQueueStorage storage) =>
+        [.. storage.List().Where(f => f.Name.EndsWith(FileSuffix, StringComparison.Ordinal)).Select(f => Load(storage, f.Name[..^FileSuffix.Length]))];
+
+    public static ReaderCheckpoint Create(IQueueStorage storage, string name, Guid queueId, long position)
+    {
+        var checkpoint = new ReaderCheckpoint(storage, name) { _file = storage.Create(name + FileSuffix) };
+        checkpoint.Save(queueId, position);
+        storage.SyncDirectory();
+        return checkpoint;
+    }
+
+    /// <summary>Makes the position durable. On an exception the position before it still is.</summary>
+    public void Save(Guid queueId, long position)
+    {
+        _file ??= _storage.Open(Name + FileSuffix);
+        Span<byte> slot = stackalloc byte[SlotBytes];
+        slot.Clear();
+        BinaryPrimitives.WriteUInt64LittleEndian(slot, Magic);
+        BinaryPrimitives.WriteInt32LittleEndian(slot[8..], SegmentFormat.Version);
+        BinaryPrimitives.WriteInt64LittleEndian(slot[16..], _generation + 1);
+        BinaryPrimitives.WriteInt64LittleEndian(slot[24..], position);
+        queueId.TryWriteBytes(slot[32..]);
+        BinaryPrimitives.WriteUInt32LittleEndian(slot[48..], Crc32C.Append(Crc32C.Seed, slot[..48]));
+        _file.Write(slot, (_generation + 1) % 2 * SlotStride);
+        _file.Sync();
+        _generation++;
+        QueueId = queueId;
+        Position = position;
+    }
+
+    public void Dispose() => _file?.Dispose();
+
+    private static ReaderCheckpoint Load(IQueueStorage storage, string name)
+    {
+        var checkpoint = new ReaderCheckpoint(storage, name);
+        using var file = storage.Open(name + FileSuffix);
+        Span<byte> slot = stackalloc byte[SlotBytes];
+        for (var i = 0; i < 2; i++)
+        {
+            if (file.Read(slot, i * SlotStride) != SlotBytes
+                || BinaryPrimitives.ReadUInt64LittleEndian(slot) != Magic
+                || BinaryPrimitives.ReadUInt32LittleEndian(slot[48..]) != Crc32C.Append(Crc32C.Seed, slot[..48])
+                || BinaryPrimitives.ReadInt64LittleEndian(slot[16..]) <= checkpoint._generation)
+                continue;
+            if (BinaryPrimitives.ReadInt32LittleEndian(slot[8..]) is var version && version > SegmentFormat.Version)
+                throw new QueueOpenException(QueueOpenFailure.NewerFormat,
+                    $"'{name}{FileSuffix}' in '{storage.Location}' has format version {version}; this program knows up to {SegmentFormat.Version}. "
+                    + "Use the version that wrote it, or a newer one.");
+            checkpoint._generation = BinaryPrimitives.ReadInt64LittleEndian(slot[16..]);
+            checkpoint.Position = BinaryPrimitives.ReadInt64LittleEndian(slot[24..]);
+            checkpoint.QueueId = new Guid(slot.Slice(32, 16));
+        }
+        return checkpoint;
+    }
+}

@@ -1,0 +1,29 @@
+using EvenKeel.Queue.Storage;
+
+namespace EvenKeel.Queue;
+
+/// <summary>Makes a segment so that a crash at any moment leaves either none, one that is plainly unfinished, or a whole one.</summary>
+internal static class SegmentCreation
+{
+    public static IQueueFile Create(IQueueStorage storage, Guid queueId, long baseSequence, DateTimeOffset now)
+    {
+        var name = SegmentFormat.FileName(baseSequence);
+        var file = storage.Create(name);
+        try
+        {
+            Span<byte> header = stackalloc byte[SegmentFormat.HeaderBytes];
+            SegmentFormat.WriteHeader(header, queueId, baseSequence, now.ToUnixTimeMilliseconds());
+            file.Write(header, 0);
+            file.Sync();
+            storage.SyncDirectory();
+            return file;
+        }
+        catch
+        {
+            // An unfinished segment would be in the way of the next try.
+            file.Dispose();
+            storage.Delete(name);
+            throw;
+        }
+    }
+}
