@@ -1,0 +1,236 @@
+using System.Text;
+using MetricStream.Queueing;
+
+namespace MetricStream.Storing;
+
+/// <summary>One connection that reads, with its queries. One thread at a time; what one call reads is one snapshot.</summary>
+internal sealed class StoreReader(Database database, StoreLimits limits) : IDisposable
+{
+    // A cancelled request is noticed after so many rows: well under a millisecond.
+    private const int RowsPerCancellationCheck = 4096;
+
+    private readonly SqliteStatement _position = database.Prepare("SELECT position FROM sources WHERE source = ?");
+    private readonly SqliteStatement _clientId = database.Prepare("SELECT id FROM clients WHERE client = ?");
+    private readonly SqliteStatement _find = database.Prepare(
+        "SELECT batch_id, metrics, body FROM batches WHERE client = (SELECT id FROM clients WHERE client = ?) AND batch_id = ?");
+
+    private readonly SqliteStatement _batchRow = database.Prepare("SELECT id FROM batches WHERE client = ? AND batch_id = ?");
+    private readonly SqliteStatement _list = database.Prepare(
+        "SELECT batch_id, metrics, body FROM batches INDEXED BY batches_by_client WHERE client = ? AND id > ? ORDER BY id LIMIT ?");
+
+    private readonly SqliteStatement _allSeries = database.Prepare("SELECT id, key FROM series");
+    private readonly SqliteStatement _namedSeries = database.Prepare("SELECT id, key FROM series WHERE name = ?");
+    private readonly SqliteStatement _summary = database.Prepare("""
+        SELECT (SELECT min(time) FROM samples WHERE series = ?1), (SELECT max(time) FROM samples WHERE series = ?1),
+            (SELECT samples FROM series_totals WHERE series = ?1)
+        """);
+
+    private readonly SqliteStatement _samples = database.Prepare(
+        "SELECT time, value FROM samples WHERE series = ? AND time >= ? AND time < ? ORDER BY time, ordinal");
+
+    private readonly SqliteStatement _counters = database.Prepare("""
+        SELECT stored, duplicates, (SELECT coalesce(sum(quarantined), 0) FROM sources), dead_lettered, rejected FROM counters
+        """);
+
+    private readonly SqliteStatement _clients = database.Prepare(
+        "SELECT client, acknowledged, rejected, last_seen FROM clients ORDER BY last_seen DESC, client LIMIT ?");
+
+    /// <summary>SQLite refused something on this connection: it is closed instead of used again.</summary>
+    public bool Failed { get; set; }
+
+    /// <summary>Runs <paramref name="read"/> with all its statements on one snapshot.</summary>
+    public T Snapshot<T>(Func<StoreReader, T> read) => database.Transact("BEGIN", () => read(this));
+
+    public long Position(string source) => One(_position.BindText(1, source)) ?? 0;
+
+    public StoredBatch? Find(ReadOnlySpan<byte> clientId, ReadOnlySpan<byte> batchId)
+    {
+        if (!_find.BindText(1, clientId).BindText(2, batchId).Step())
+            return null;
+        var batch = Batch(_find);
+        _find.Reset();
+        return batch;
+    }
+
+    public IReadOnlyList<StoredBatch>? Batches(string clientId, string? after, int limit)
+    {
+        if (One(_clientId.BindText(1, clientId)) is not { } client)
+            return [];
+        var afterRow = after is null ? 0 : One(_batchRow.Bind(1, client).BindText(2, after));
+        if (afterRow is null)
+            return null;
+
+        var batches = new List<StoredBatch>();
+        var bodyBytes = 0L;
+        _list.Bind(1, client).Bind(2, afterRow.Value).Bind(3, limit);
+        while (bodyBytes < limits.ListedBodyBytes && _list.Step())
+        {
+            var batch = Batch(_list);
+            bodyBytes += batch.Body.Length;
+            batches.Add(batch);
+        }
+
+        _list.Reset();
+        return batches;
+    }
+
+    public IReadOnlyList<SeriesSummary> Series(SeriesFilter filter, CancellationToken cancellation)
+    {
+        var matching = Matching(filter, cancellation);
+        var summaries = new List<SeriesSummary>(matching.Count);
+        foreach (var series in matching)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            _summary.Bind(1, series.Id).Step();
+            summaries.Add(new SeriesSummary(series.Name, series.Type, series.Tags, _summary.Long(0), _summary.Long(1), _summary.Long(2)));
+            _summary.Reset();
+        }
+
+        return summaries;
+    }
+
+    public IReadOnlyList<SeriesPoints> Query(SampleQuery query, CancellationToken cancellation)
+    {
+        var answer = new List<SeriesPoints>();
+        var room = limits.QueryPoints;
+        foreach (var series in Matching(query.Filter, cancellation))
+        {
+            var points = query.StepMs is { } step
+                ? Buckets(series.Id, query, step, room, cancellation)
+                : Raw(series.Id, query, room, cancellation);
+            room -= points.Count;
+            if (points.Count > 0)
+                answer.Add(new SeriesPoints(series.Name, series.Tags, points));
+        }
+
+        return answer;
+    }
+
+    public StoreCounters Counters()
+    {
+        _counters.Step();
+        var counters = new StoreCounters(_counters.Long(0), _counters.Long(1), _counters.Long(2), _counters.Long(3), _counters.Long(4));
+        _counters.Reset();
+        return counters;
+    }
+
+    public IReadOnlyList<ClientCounters> Clients(int limit)
+    {
+        var clients = new List<ClientCounters>();
+        _clients.Bind(1, limit);
+        while (_clients.Step())
+            clients.Add(new ClientCounters(_clients.Text(0), _clients.Long(1), _clients.Long(2), _clients.Long(3)));
+        return clients;
+    }
+
+    public void Dispose() => database.Dispose();
+
+    private List<SamplePoint> Raw(long series, SampleQuery query, int room, CancellationToken cancellation)
+    {
+        var points = new List<SamplePoint>();
+        EachSample(series, query, (time, value) =>
+        {
+            if (points.Count == room)
+                throw TooManyPoints(query);
+            points.Add(new SamplePoint(time, value));
+        }, cancellation);
+        return points;
+    }
+
+    private List<SamplePoint> Buckets(long series, SampleQuery query, long stepMs, int room, CancellationToken cancellation)
+    {
+        var buckets = new BucketFold(stepMs, query.Aggregation);
+        EachSample(series, query, (time, value) =>
+        {
+            buckets.Add(time, value);
+            if (buckets.Points.Count > room)
+                throw TooManyPoints(query);
+        }, cancellation);
+        buckets.End();
+        return buckets.Points.Count > room ? throw TooManyPoints(query) : buckets.Points;
+    }
+
+    private void EachSample(long series, SampleQuery query, Action<long, double> take, CancellationToken cancellation)
+    {
+        _samples.Bind(1, series).Bind(2, query.From).Bind(3, query.To);
+        try
+        {
+            for (var row = 0; _samples.Step(); row++)
+            {
+                if (row % RowsPerCancellationCheck == 0)
+                    cancellation.ThrowIfCancellationRequested();
+                take(_samples.Long(0), _samples.Double(1));
+            }
+        }
+        finally
+        {
+            _samples.Reset();
+        }
+    }
+
+    private List<MatchingSeries> Matching(SeriesFilter filter, CancellationToken cancellation)
+    {
+        var matching = new List<MatchingSeries>();
+        var statement = filter.Name is null ? _allSeries : _namedSeries.BindText(1, filter.Name);
+        try
+        {
+            for (var row = 0; statement.Step(); row++)
+            {
+                if (row % RowsPerCancellationCheck == 0)
+                    cancellation.ThrowIfCancellationRequested();
+                var key = statement.Blob(1);
+                var tags = SeriesKey.TagList(key);
+                if (!filter.Tags.All(wanted => tags.Contains(wanted)))
+                    continue;
+                if (matching.Count == limits.QuerySeries)
+                {
+                    throw new QueryTooLargeException(
+                        $"More than {limits.QuerySeries} series match; give a name, or more tags, to match fewer.");
+                }
+
+                matching.Add(new MatchingSeries(
+                    statement.Long(0), Encoding.UTF8.GetString(SeriesKey.Name(key)), SeriesKey.TypeName(SeriesKey.Type(key)), tags));
+            }
+        }
+        finally
+        {
+            statement.Reset();
+        }
+
+        matching.Sort(MatchingSeries.ByNameThenTags);
+        return matching;
+    }
+
+    private QueryTooLargeException TooManyPoints(SampleQuery query) => new(query.StepMs is { } step
+        ? $"The answer has more than {limits.QueryPoints} points; use a step above {step} ms, a shorter range, or more tags."
+        : $"The answer has more than {limits.QueryPoints} points; use a step, a shorter range, or more tags.");
+
+    private static StoredBatch Batch(SqliteStatement row) => new(row.Text(0), (int)row.Long(1), row.Blob(2).ToArray());
+
+    private static long? One(SqliteStatement statement)
+    {
+        if (!statement.Step())
+            return null;
+        var value = statement.Long(0);
+        statement.Reset();
+        return value;
+    }
+
+    private sealed record MatchingSeries(long Id, string Name, string Type, KeyValuePair<string, string>[] Tags)
+    {
+        public static int ByNameThenTags(MatchingSeries a, MatchingSeries b)
+        {
+            var order = string.CompareOrdinal(a.Name, b.Name);
+            for (var i = 0; order == 0 && i < Math.Min(a.Tags.Length, b.Tags.Length); i++)
+            {
+                order = string.CompareOrdinal(a.Tags[i].Key, b.Tags[i].Key);
+                if (order == 0)
+                    order = string.CompareOrdinal(a.Tags[i].Value, b.Tags[i].Value);
+            }
+
+            if (order == 0)
+                order = a.Tags.Length.CompareTo(b.Tags.Length);
+            return order != 0 ? order : string.CompareOrdinal(a.Type, b.Type);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+namespace MetricStream.Storing;
+
+/// <summary>The tables of the store, by format version.</summary>
+internal static class StoreSchema
+{
+    /// <summary>
+    /// <c>batches</c> are the ids within the id window, with the bodies as posted, in the order of storing (<c>id</c>).
+    /// <c>samples</c> are clustered by series and time; <c>ordinal</c> is a running number over all samples, so that two samples of one
+    /// series at one time are both kept, in order. <c>series_totals</c> is apart from <c>series</c> because it is rewritten with every
+    /// transaction and must be narrow. <c>value</c> is NULL where the sample was NaN.
+    /// </summary>
+    public const string Version1 = """
+        CREATE TABLE sources(
+            id INTEGER PRIMARY KEY, source TEXT NOT NULL UNIQUE, position INTEGER NOT NULL, quarantined INTEGER NOT NULL) STRICT;
+
+        CREATE TABLE clients(
+            id INTEGER PRIMARY KEY, client TEXT NOT NULL UNIQUE,
+            acknowledged INTEGER NOT NULL, rejected INTEGER NOT NULL, last_seen INTEGER NOT NULL) STRICT;
+
+        CREATE TABLE batches(
+            id INTEGER PRIMARY KEY, client INTEGER NOT NULL, batch_id TEXT NOT NULL, source INTEGER NOT NULL, position INTEGER NOT NULL,
+            arrived INTEGER NOT NULL, metrics INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+        CREATE UNIQUE INDEX batches_by_batch_id ON batches(client, batch_id);
+        CREATE INDEX batches_by_client ON batches(client);
+        CREATE INDEX batches_by_arrival ON batches(arrived);
+
+        CREATE TABLE series(
+            id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, name TEXT NOT NULL, type TEXT NOT NULL, tags TEXT NOT NULL) STRICT;
+        CREATE INDEX series_by_name ON series(name);
+        CREATE TABLE series_totals(series INTEGER PRIMARY KEY, samples INTEGER NOT NULL) STRICT;
+
+        CREATE TABLE samples(
+            series INTEGER NOT NULL, time INTEGER NOT NULL, ordinal INTEGER NOT NULL, value REAL,
+            PRIMARY KEY (series, time, ordinal)) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE dead_letters(
+            id INTEGER PRIMARY KEY, source INTEGER NOT NULL, position INTEGER NOT NULL, client TEXT, batch_id TEXT,
+            reason TEXT NOT NULL, arrived INTEGER, body BLOB NOT NULL) STRICT;
+
+        CREATE TABLE counters(
+            id INTEGER PRIMARY KEY CHECK (id = 1), stored INTEGER NOT NULL, duplicates INTEGER NOT NULL,
+            dead_lettered INTEGER NOT NULL, rejected INTEGER NOT NULL, next_ordinal INTEGER NOT NULL) STRICT;
+        INSERT INTO counters VALUES (1, 0, 0, 0, 0, 0);
+        """;
+}
