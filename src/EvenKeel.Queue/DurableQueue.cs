@@ -175,6 +175,13 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
 
     internal Task WaitForDurableAsync(long seen) => _committer.WaitForDurableAsync(seen);
 
+    internal void WaitForDurable(long seen, CancellationToken cancellation)
+    {
+        var news = _committer.WaitForDurableAsync(seen);
+        Task.WaitAny([news], cancellation);
+        news.GetAwaiter().GetResult();
+    }
+
     /// <summary>One turn of the commit loop, for simulations that run without its thread.</summary>
     internal bool CommitPending() => _committer.CommitPending();
 

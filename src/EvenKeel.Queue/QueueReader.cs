@@ -45,6 +45,20 @@ public sealed class QueueReader : IDisposable
         }
     }
 
+    /// <summary>As <see cref="ReadAsync"/>, on the calling thread: for a dedicated thread whose work with the batch blocks as well.</summary>
+    /// <inheritdoc cref="ReadAsync" path="/param|/exception"/>
+    public QueueBatch Read(int maxRecords, int maxBytes, CancellationToken cancellation = default)
+    {
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var durable = _queue.Durable;
+            if (TryRead(maxRecords, maxBytes) is { } batch)
+                return batch;
+            _queue.WaitForDurable(durable, cancellation);
+        }
+    }
+
     /// <summary>Reads what is there; null when everything durable was read.</summary>
     /// <inheritdoc cref="ReadAsync" path="/param"/>
     public QueueBatch? TryRead(int maxRecords, int maxBytes)
