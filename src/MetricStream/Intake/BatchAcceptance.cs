@@ -1,0 +1,154 @@
+using System.Runtime.CompilerServices;
+using MetricStream.Queueing;
+using MetricStream.Storing;
+
+namespace MetricStream.Intake;
+
+/// <summary>What is known of one request beside its body.</summary>
+internal struct Posting
+{
+    public bool IsGzip;
+    public BatchId Id;
+    public DateTimeOffset ArrivedAt;
+    public int MetricCount;
+}
+
+/// <summary>
+/// Takes a valid batch: makes it durable once, and answers a re-send under a known id like its first.
+/// A re-send is a record of its own in the queue, so that whatever is acknowledged is found there after a crash.
+/// </summary>
+internal sealed class BatchAcceptance(IBatchQueue queue, IMetricStore? store, IntakeOptions options, TimeProvider clock)
+{
+    private readonly IdempotencyWindow _window = new(options.WindowEntries, options.WindowBytes);
+
+    /// <summary>Batch ids in the window, in flight and accepted.</summary>
+    public int KnownBatchIds => _window.Count;
+
+    /// <summary>Null: the batch is durable and counted as acknowledged. Else nothing was promised.</summary>
+    public ValueTask<Problem?> TakeAsync(ClientTally client, in Posting posting, ReadOnlyMemory<byte> body, CancellationToken aborted) =>
+        posting.Id.Key is { } key
+            ? TakeOnceAsync(client, posting, key, body, aborted)
+            : AppendAsync(client, posting, BatchRecordKind.Batch, body.Span);
+
+    private ValueTask<Problem?> AppendAsync(ClientTally client, in Posting posting, BatchRecordKind kind, ReadOnlySpan<byte> body)
+    {
+        Span<byte> header = stackalloc byte[BatchRecord.MaxHeaderBytes];
+        Span<byte> id = stackalloc byte[BatchId.MaxBytes];
+        var arrivedUnixMs = posting.ArrivedAt.ToUnixTimeMilliseconds();
+        id = id[..posting.Id.Write(id)];
+        header = header[..BatchRecord.WriteHeader(header, kind, arrivedUnixMs, posting.MetricCount, client.Id, id)];
+        try
+        {
+            return AwaitAppendAsync(queue.AppendAsync(header, body), client, arrivedUnixMs);
+        }
+        catch (IntakeRefusedException refused)
+        {
+            return new ValueTask<Problem?>(Refused(refused));
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private static async ValueTask<Problem?> AwaitAppendAsync(ValueTask<long> appending, ClientTally client, long arrivedUnixMs)
+    {
+        try
+        {
+            await appending;
+        }
+        catch (IntakeRefusedException refused)
+        {
+            return Refused(refused);
+        }
+
+        // Before the answer: a batch whose answer never leaves is acknowledged all the same.
+        client.Acknowledge(arrivedUnixMs);
+        return null;
+    }
+
+    private async ValueTask<Problem?> TakeOnceAsync(
+        ClientTally client, Posting posting, string key, ReadOnlyMemory<byte> body, CancellationToken aborted)
+    {
+        var digest = BodyDigest.Of(body.Span);
+        while (true)
+        {
+            var entrance = _window.Enter(client.Name, key);
+            if (entrance.IsFirst)
+                return await TakeFirstAsync(entrance.Entry, digest, client, posting, body);
+            if (entrance.FirstEnds is null)
+                return await TakeAgainAsync(entrance.Entry, digest, client, posting);
+            try
+            {
+                await entrance.FirstEnds.WaitAsync(options.ResendWait, clock, aborted);
+            }
+            catch (TimeoutException)
+            {
+                return new Problem(StatusCodes.Status409Conflict, $"Batch id '{key}' is still in flight from an earlier request. Send it again later.")
+                {
+                    RetryAfterSeconds = 1,
+                };
+            }
+        }
+    }
+
+    private async ValueTask<Problem?> TakeFirstAsync(
+        WindowEntry entry, BodyDigest digest, ClientTally client, Posting posting, ReadOnlyMemory<byte> body)
+    {
+        var ended = false;
+        try
+        {
+            if (FindStored(client, posting.Id) is { } stored)
+            {
+                _window.Accept(entry, BodyDigest.Of(stored.Body.Span), stored.MetricCount);
+                ended = true;
+                return await TakeAgainAsync(entry, digest, client, posting);
+            }
+
+            var problem = await AppendAsync(client, posting, BatchRecordKind.Batch, body.Span);
+            if (problem is null)
+            {
+                _window.Accept(entry, digest, posting.MetricCount);
+                ended = true;
+            }
+
+            return problem;
+        }
+        finally
+        {
+            // Whatever went wrong, those who wait for this id must not wait for ever: one of them takes over.
+            if (!ended)
+                _window.Abandon(entry);
+        }
+    }
+
+    private ValueTask<Problem?> TakeAgainAsync(WindowEntry accepted, BodyDigest digest, ClientTally client, Posting posting)
+    {
+        if (accepted.Digest == digest)
+            return AppendAsync(client, posting, BatchRecordKind.Resend, body: []);
+        return new ValueTask<Problem?>(new Problem(
+            StatusCodes.Status422UnprocessableEntity,
+            $"Batch id '{posting.Id.Key}' of client '{client.Name}' was used for a batch with other bytes. Give the new batch an id of its own."));
+    }
+
+    // While the store is away the batch is taken: it compares bodies itself when the record reaches it.
+    private StoredBatch? FindStored(ClientTally client, BatchId batchId)
+    {
+        if (store is null)
+            return null;
+        Span<byte> id = stackalloc byte[BatchId.MaxBytes];
+        id = id[..batchId.Write(id)];
+        try
+        {
+            return store.Find(client.Id, id);
+        }
+        catch (StoreUnavailableException)
+        {
+            return null;
+        }
+    }
+
+    private static Problem Refused(IntakeRefusedException refused) =>
+        new(refused.Reason == IntakeRefusal.TooLarge ? StatusCodes.Status413PayloadTooLarge : StatusCodes.Status503ServiceUnavailable, refused.Message)
+        {
+            RetryAfterSeconds = refused.Reason == IntakeRefusal.TooLarge ? null : Math.Max(1, refused.RetryAfterSeconds),
+            ClosesConnection = refused.Reason == IntakeRefusal.Closed,
+        };
+}

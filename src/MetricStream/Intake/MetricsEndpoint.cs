@@ -1,0 +1,182 @@
+using Microsoft.AspNetCore.Connections;
+
+namespace MetricStream.Intake;
+
+/// <summary>
+/// <c>POST /metrics</c>: a batch is taken whole and durable, or refused whole with the reason.
+/// </summary>
+internal sealed partial class MetricsEndpoint : IDisposable
+{
+    public const string Path = "/metrics";
+
+    private const int StopRetrySeconds = 5;
+
+    private readonly IntakeOptions _options;
+    private readonly BatchAcceptance _acceptance;
+    private readonly IntakeLedger _ledger;
+    private readonly TimeProvider _clock;
+    private readonly ILogger _log;
+    private readonly CancellationTokenSource _graceOver;
+    private volatile bool _stopping;
+
+    /// <param name="acceptance">Makes batches durable.</param>
+    /// <param name="options">The bounds of intake.</param>
+    /// <param name="ledger">Counts what is answered.</param>
+    /// <param name="clock">Stamps arrivals.</param>
+    /// <param name="log">Takes refusals that an operator must act on.</param>
+    public MetricsEndpoint(
+        BatchAcceptance acceptance, IntakeOptions options, IntakeLedger ledger, TimeProvider clock, ILogger<MetricsEndpoint> log)
+    {
+        _acceptance = acceptance;
+        _options = options;
+        _ledger = ledger;
+        _clock = clock;
+        _log = log;
+        _graceOver = new CancellationTokenSource(Timeout.InfiniteTimeSpan, clock);
+    }
+
+    public void Map(IEndpointRouteBuilder routes) => routes.MapPost(Path, PostAsync);
+
+    /// <summary>From now on new requests are answered 503; those in hand may still be taken until the grace is over,
+    /// then their bodies are no longer waited for.</summary>
+    public void BeginStop()
+    {
+        _stopping = true;
+        _graceOver.CancelAfter(_options.StopGrace);
+    }
+
+    public void Dispose() => _graceOver.Dispose();
+
+    private async Task PostAsync(HttpContext context)
+    {
+        var client = _ledger.Unknown;
+        Problem? problem;
+        try
+        {
+            // 1. A server that stops promises nothing new.
+            problem = _stopping ? Stopping() : null;
+
+            // 2. The headers: who sends, under which batch id, in which coding.
+            var posting = default(Posting);
+            problem ??= ReadHeaders(context.Request, ref posting, ref client);
+            if (problem is null)
+            {
+                // 3. The body, whole, decoded, within the limit; in Kestrel's own buffer where it fits there.
+                var body = await RequestBody.ReadAsync(context.Request, posting.IsGzip, _options.MaxBodyBytes, _graceOver.Token);
+                try
+                {
+                    // 4. One pass decides whether it is a batch.
+                    problem = body.Problem ?? Validate(body.Json().Span, ref posting, ref client);
+
+                    // 5. Durable in the queue, or known under its id already; the bytes are copied once, into the queue's group.
+                    problem ??= _graceOver.IsCancellationRequested ? Stopping() : null;
+                    problem ??= await _acceptance.TakeAsync(client, posting, body.Json(), context.RequestAborted);
+                }
+                finally
+                {
+                    body.Release();
+                }
+
+                // 6. The acknowledgement.
+                if (problem is null)
+                {
+                    Acknowledge(context.Response, posting);
+                    return;
+                }
+            }
+        }
+        catch (BadHttpRequestException broken)
+        {
+            problem = new Problem(broken.StatusCode, broken.Message) { ClosesConnection = true };
+        }
+        catch (OperationCanceledException) when (_graceOver.IsCancellationRequested)
+        {
+            problem = Stopping();
+        }
+        catch (Exception gone) when (gone is OperationCanceledException or ConnectionResetException)
+        {
+            // Nobody is left to answer. Nothing was promised, and a re-send under the same id is taken or recognised.
+            // The abort makes sure that no answer, which would say 200, is sent after all.
+            LogClientGone(context.TraceIdentifier);
+            context.Abort();
+            problem = null;
+        }
+
+        // 7. The refusal, counted for the client as far as it is known.
+        client.Reject(_clock.GetUtcNow().ToUnixTimeMilliseconds());
+        if (problem is not null)
+            await problem.WriteAsync(context);
+    }
+
+    private Problem? ReadHeaders(HttpRequest request, ref Posting posting, ref ClientTally client)
+    {
+        var headers = default(RequestHeaders);
+        var problem = headers.Read(request, _ledger);
+        client = headers.Client ?? client;
+        posting.IsGzip = headers.IsGzip;
+        posting.ArrivedAt = _clock.GetUtcNow();
+        posting.Id = headers.Key ?? BatchId.Make(posting.ArrivedAt);
+        return problem;
+    }
+
+    private Problem? Validate(ReadOnlySpan<byte> body, ref Posting posting, ref ClientTally client)
+    {
+        if (body.IsEmpty)
+            return new Problem(StatusCodes.Status400BadRequest, "The body is empty. Send a batch: {\"metrics\":[…]}.");
+        var verdict = BatchValidator.Validate(body, _options.MaxMetrics);
+        if (verdict.Malformed is not null)
+            return new Problem(StatusCodes.Status400BadRequest, verdict.Malformed);
+
+        // A client named in the headers wins over the one in the body.
+        if (ReferenceEquals(client, _ledger.Unknown))
+            client = _ledger.Client(verdict.ClientId.IsEmpty ? ClientId.Anonymous : verdict.ClientId);
+        posting.MetricCount = verdict.MetricCount;
+        if (verdict.Errors is null)
+            return null;
+        var listed = verdict.ErrorCount > verdict.Errors.Count ? $", of which the first {verdict.Errors.Count} are listed" : "";
+        return new Problem(StatusCodes.Status422UnprocessableEntity, $"The body is JSON but no valid batch: {verdict.ErrorCount} error(s){listed}.")
+        {
+            Errors = verdict.Errors,
+        };
+    }
+
+    private static void Acknowledge(HttpResponse response, in Posting posting)
+    {
+        var writer = response.BodyWriter;
+        var answer = writer.GetSpan(BatchId.MaxBytes * 2 + 64);
+        Span<byte> id = stackalloc byte[BatchId.MaxBytes];
+        id = id[..posting.Id.Write(id)];
+
+        var at = Put(answer, 0, "{\"batch_id\":\""u8);
+        foreach (var character in id)
+        {
+            if (character is (byte)'"' or (byte)'\\')
+                answer[at++] = (byte)'\\';
+            answer[at++] = character;
+        }
+
+        at = Put(answer, at, "\",\"accepted\":"u8);
+        if (!posting.MetricCount.TryFormat(answer[at..], out var digits))
+            throw new InvalidOperationException("The answer's buffer is too small for the number of metrics.");
+        at = Put(answer, at + digits, ",\"ack\":\"durable\"}"u8);
+        response.ContentType = "application/json";
+        response.ContentLength = at;
+        writer.Advance(at);
+    }
+
+    private static int Put(Span<byte> answer, int at, ReadOnlySpan<byte> text)
+    {
+        text.CopyTo(answer[at..]);
+        return at + text.Length;
+    }
+
+    private static Problem Stopping() =>
+        new(StatusCodes.Status503ServiceUnavailable, "The server is stopping. Nothing was taken; send the batch again.")
+        {
+            RetryAfterSeconds = StopRetrySeconds,
+            ClosesConnection = true,
+        };
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "The client of request {TraceId} went away before its batch was answered")]
+    private partial void LogClientGone(string traceId);
+}
