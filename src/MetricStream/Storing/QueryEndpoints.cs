@@ -1,0 +1,231 @@
+using System.Text.Json;
+using MetricStream.Queueing;
+
+namespace MetricStream.Storing;
+
+/// <summary>
+/// The routes that read the store: series, points, and the batches of a client. Reads run on the request's thread, a few at a time:
+/// a reader of the store stays free for intake, which looks up batch ids.
+/// </summary>
+internal sealed class QueryEndpoints(IMetricStore store, SemaphoreSlim slots)
+{
+    private const int DefaultBatches = 100;
+    private const int MostBatches = 1000;
+    private const int FlushBytes = 32 * 1024;
+
+    private static readonly TimeSpan LongestQuery = TimeSpan.FromSeconds(30);
+
+    public static void Map(IEndpointRouteBuilder routes, IMetricStore store)
+    {
+        var endpoints = new QueryEndpoints(store, new SemaphoreSlim(SqliteMetricStore.Readers - 1));
+        routes.MapGet("/api/series", (RequestDelegate)(context => endpoints.AnswerAsync(context, endpoints.SeriesAsync)));
+        routes.MapGet("/api/query", (RequestDelegate)(context => endpoints.AnswerAsync(context, endpoints.QueryAsync)));
+        routes.MapGet("/api/clients/{client}/batches", (RequestDelegate)(context => endpoints.AnswerAsync(context, endpoints.BatchesAsync)));
+    }
+
+    private async Task SeriesAsync(HttpContext context, CancellationToken cancellation)
+    {
+        var parameters = new QueryParameters(context.Request.Query);
+        var filter = new SeriesFilter(parameters.Text("name"), parameters.Tags("tags"));
+        if (await RefusedAsync(context, parameters.Errors))
+            return;
+
+        var series = store.Series(filter, cancellation);
+        await using var json = await BeginAsync(context, cancellation);
+        json.WriteStartArray();
+        foreach (var one in series)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", one.Name);
+            json.WriteString("type", one.Type);
+            WriteTags(json, one.Tags);
+            json.WriteNumber("first", one.First);
+            json.WriteNumber("last", one.Last);
+            json.WriteNumber("samples", one.Samples);
+            json.WriteEndObject();
+            await FlushWhenLargeAsync(context, json, cancellation);
+        }
+
+        json.WriteEndArray();
+    }
+
+    private async Task QueryAsync(HttpContext context, CancellationToken cancellation)
+    {
+        var parameters = new QueryParameters(context.Request.Query);
+        var filter = new SeriesFilter(parameters.Required("name"), parameters.Tags("tags"));
+        var from = parameters.Time("from", MetricTimestamp.MinUnixMs);
+        var to = parameters.Time("to", MetricTimestamp.MaxUnixMs + 1);
+        var query = new SampleQuery(filter, from, to, parameters.StepMs("step"), parameters.Aggregation("agg"));
+        if (from > to)
+            parameters.Errors.Add(new ParameterError("from", "bad_timestamp", "'from' is later than 'to'; exchange them."));
+        if (await RefusedAsync(context, parameters.Errors))
+            return;
+
+        var answer = store.Query(query, cancellation);
+        await using var json = await BeginAsync(context, cancellation);
+        json.WriteStartArray();
+        foreach (var series in answer)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", series.Name);
+            WriteTags(json, series.Tags);
+            json.WriteStartArray("points");
+            foreach (var point in series.Points)
+            {
+                json.WriteStartArray();
+                json.WriteNumberValue(point.Time);
+                // JSON has no NaN and no infinity.
+                if (double.IsFinite(point.Value))
+                    json.WriteNumberValue(point.Value);
+                else
+                    json.WriteNullValue();
+                json.WriteEndArray();
+                await FlushWhenLargeAsync(context, json, cancellation);
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    private async Task BatchesAsync(HttpContext context, CancellationToken cancellation)
+    {
+        var client = (string)context.Request.RouteValues["client"]!;
+        var parameters = new QueryParameters(context.Request.Query);
+        var after = parameters.Text("after");
+        var left = parameters.Integer("limit", 1, MostBatches, DefaultBatches);
+        if (await RefusedAsync(context, parameters.Errors))
+            return;
+        var page = store.Batches(client, after, left);
+        if (page is null)
+        {
+            await RefusedAsync(context, [new ParameterError(
+                "after", "unknown",
+                $"'after' is '{after}', which is no stored batch of client '{client}' within the id window; leave it out to start from the oldest.")]);
+            return;
+        }
+
+        await using var json = await BeginAsync(context, cancellation);
+        json.WriteStartArray();
+        // A page of large bodies ends early; the answer goes on with the next until the limit. Null: the batch just listed expired.
+        while (page is { Count: > 0 })
+        {
+            foreach (var batch in page)
+            {
+                json.WriteStartObject();
+                json.WriteString("batch_id", batch.BatchId);
+                json.WritePropertyName("metrics");
+                json.WriteRawValue(PostedMetrics.Of(batch.Body.Span), skipInputValidation: true);
+                json.WriteEndObject();
+                await FlushWhenLargeAsync(context, json, cancellation);
+            }
+
+            left -= page.Count;
+            page = left > 0 ? store.Batches(client, page[^1].BatchId, left) : null;
+        }
+
+        json.WriteEndArray();
+    }
+
+    private async Task AnswerAsync(HttpContext context, Func<HttpContext, CancellationToken, Task> answer)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        limit.CancelAfter(LongestQuery);
+        var entered = false;
+        try
+        {
+            await slots.WaitAsync(limit.Token);
+            entered = true;
+            await answer(context, limit.Token);
+        }
+        catch (QueryTooLargeException tooLarge)
+        {
+            await RefusedAsync(context, [new ParameterError("step", "too_many", tooLarge.Message)]);
+        }
+        catch (StoreUnavailableException unavailable)
+        {
+            await UnavailableAsync(context, unavailable.Message);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
+        {
+            if (!context.RequestAborted.IsCancellationRequested)
+                await UnavailableAsync(context, $"The query took more than {LongestQuery.TotalSeconds} s; ask for a shorter range or fewer series.");
+        }
+        finally
+        {
+            if (entered)
+                slots.Release();
+        }
+    }
+
+    // Started before the first byte of the body: a failure from here on breaks the connection, it is not appended to half an answer.
+    private static async Task<Utf8JsonWriter> BeginAsync(HttpContext context, CancellationToken cancellation)
+    {
+        context.Response.ContentType = "application/json; charset=utf-8";
+        await context.Response.StartAsync(cancellation);
+        return new Utf8JsonWriter(context.Response.BodyWriter);
+    }
+
+    private static async ValueTask FlushWhenLargeAsync(HttpContext context, Utf8JsonWriter json, CancellationToken cancellation)
+    {
+        if (json.BytesPending < FlushBytes)
+            return;
+        await json.FlushAsync(cancellation);
+        await context.Response.BodyWriter.FlushAsync(cancellation);
+    }
+
+    private static void WriteTags(Utf8JsonWriter json, IReadOnlyList<KeyValuePair<string, string>> tags)
+    {
+        json.WriteStartObject("tags");
+        foreach (var tag in tags)
+            json.WriteString(tag.Key, tag.Value);
+        json.WriteEndObject();
+    }
+
+    private static async Task<bool> RefusedAsync(HttpContext context, List<ParameterError> errors)
+    {
+        if (errors.Count == 0)
+            return false;
+        await ProblemAsync(context, StatusCodes.Status422UnprocessableEntity, "The query cannot be answered", errors);
+        return true;
+    }
+
+    private static Task UnavailableAsync(HttpContext context, string detail)
+    {
+        context.Response.Headers.RetryAfter = "1";
+        return ProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "The store cannot answer now", [new ParameterError("", "", detail)]);
+    }
+
+    private static async Task ProblemAsync(HttpContext context, int status, string title, List<ParameterError> errors)
+    {
+        if (context.Response.HasStarted)
+        {
+            // Half an answer went out: only a broken connection tells the client that it is not the whole.
+            context.Abort();
+            return;
+        }
+
+        context.Response.StatusCode = status;
+        context.Response.ContentType = "application/problem+json";
+        await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
+        json.WriteStartObject();
+        json.WriteString("type", "about:blank");
+        json.WriteString("title", title);
+        json.WriteNumber("status", status);
+        json.WriteString("detail", string.Join(" ", errors.Select(error => error.Message)));
+        json.WriteStartArray("errors");
+        foreach (var error in errors.Where(error => error.Field.Length > 0))
+        {
+            json.WriteStartObject();
+            json.WriteNull("index");
+            json.WriteString("field", error.Field);
+            json.WriteString("code", error.Code);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+}
