@@ -1,1 +1,20 @@
-return 0;
+using System.CommandLine;
+using MetricStream.Serving;
+
+var root = new RootCommand("MetricStream takes metrics over HTTP and acknowledges only what it cannot lose.");
+root.Subcommands.Add(ServeCommand.Create());
+
+// serve is the default: what begins with an option that is not about the program itself belongs to it.
+var known = root.Subcommands.Select(c => c.Name).ToHashSet(StringComparer.Ordinal);
+string[] aboutTheProgram = ["-h", "-?", "/?", "--help", "--version"];
+var words = args.Length > 0 && (known.Contains(args[0]) || aboutTheProgram.Contains(args[0]) || !args[0].StartsWith('-')) ? args : ["serve", .. args];
+
+var parsed = root.Parse(words);
+if (parsed.Errors.Count > 0)
+{
+    foreach (var error in parsed.Errors)
+        await Console.Error.WriteLineAsync(error.Message);
+    await Console.Error.WriteLineAsync("metricstream --help lists commands and options.");
+    return 2;
+}
+return await parsed.InvokeAsync();

@@ -41,6 +41,9 @@ internal interface IMetricStore : IDisposable
 
     StoreCounters Counters();
 
+    /// <summary>The counters and the positions of all sources, as of one moment: the store's side of the conservation law.</summary>
+    StoreAccount Account();
+
     /// <summary>The clients seen last, at most <paramref name="limit"/>, latest first.</summary>
     IReadOnlyList<ClientCounters> Clients(int limit);
 
@@ -77,6 +80,9 @@ internal readonly record struct ClientRejections(string ClientId, long Rejected,
 
 /// <summary>Sums over all sources and the whole life of the data directory, in batches.</summary>
 internal readonly record struct StoreCounters(long Stored, long Duplicates, long Quarantined, long DeadLettered, long Rejected);
+
+/// <summary>Counters, and by source the next position to be read.</summary>
+internal sealed record StoreAccount(StoreCounters Counters, IReadOnlyDictionary<string, long> Positions);
 
 /// <summary>Acknowledged here counts only what the store has processed (stored, duplicate, dead letter); intake adds what is still queued.</summary>
 internal readonly record struct ClientCounters(string ClientId, long Acknowledged, long Rejected, long LastSeenUnixMs);

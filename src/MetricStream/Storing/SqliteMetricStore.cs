@@ -113,6 +113,8 @@ internal sealed class SqliteMetricStore : IMetricStore
 
     public StoreCounters Counters() => Read(reader => reader.Counters());
 
+    public StoreAccount Account() => Read(reader => new StoreAccount(reader.Counters(), reader.Positions()));
+
     public IReadOnlyList<ClientCounters> Clients(int limit) => Read(reader => reader.Clients(limit));
 
     public void Dispose()

@@ -32,6 +32,7 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
         SELECT stored, duplicates, (SELECT coalesce(sum(quarantined), 0) FROM sources), dead_lettered, rejected FROM counters
         """);
 
+    private readonly SqliteStatement _positions = database.Prepare("SELECT source, position FROM sources");
     private readonly SqliteStatement _clients = database.Prepare(
         "SELECT client, acknowledged, rejected, last_seen FROM clients ORDER BY last_seen DESC, client LIMIT ?");
 
@@ -42,6 +43,14 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
     public T Snapshot<T>(Func<StoreReader, T> read) => database.Transact("BEGIN", () => read(this));
 
     public long Position(string source) => One(_position.BindText(1, source)) ?? 0;
+
+    public IReadOnlyDictionary<string, long> Positions()
+    {
+        var positions = new Dictionary<string, long>(StringComparer.Ordinal);
+        while (_positions.Step())
+            positions.Add(_positions.Text(0), _positions.Long(1));
+        return positions;
+    }
 
     public StoredBatch? Find(ReadOnlySpan<byte> clientId, ReadOnlySpan<byte> batchId)
     {

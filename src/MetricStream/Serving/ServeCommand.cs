@@ -1,0 +1,68 @@
+using System.Collections;
+using System.CommandLine;
+
+namespace MetricStream.Serving;
+
+/// <summary><c>metricstream serve</c>: reads the settings from all their layers and runs the server.</summary>
+internal static class ServeCommand
+{
+    /// <summary>Usage, configuration, or a start that its operator can mend.</summary>
+    private const int ExitUsage = 2;
+
+    public static Command Create()
+    {
+        Option[] options =
+        [
+            new Option<string>("--host") { Description = "Address to listen on (127.0.0.1). Any other than loopback needs --insecure.", HelpName = "ADDRESS" },
+            new Option<string>("--port") { Description = "Port to listen on (8090); 0 takes a free one.", HelpName = "PORT" },
+            new Option<bool?>("--insecure") { Description = "Let other machines in although no keys are asked for.", Arity = ArgumentArity.ZeroOrOne },
+            new Option<string>("--data") { Description = "Folder for queue and store (./metricstream-data).", HelpName = "DIR" },
+            new Option<string>("--queue") { Description = "Where acknowledged batches go: file.", HelpName = "file" },
+            new Option<string>("--store") { Description = "The consumer's store: sqlite or none (sqlite).", HelpName = "sqlite|none" },
+            new Option<string>("--retention") { Description = "How long samples are kept (30d).", HelpName = "TIME" },
+            new Option<string>("--id-window") { Description = "How long batch ids and posted batches are kept (24h).", HelpName = "TIME" },
+            new Option<string>("--max-queue-bytes") { Description = "At this size of the queue intake answers 503 (10GiB).", HelpName = "SIZE" },
+            new Option<string>("--max-body-bytes") { Description = "Largest body, before and after decompression (32MiB).", HelpName = "SIZE" },
+        ];
+        var command = new Command("serve", "Take metrics over HTTP, make them durable, acknowledge, store, answer queries (the default command).");
+        foreach (var option in options)
+            command.Options.Add(option);
+        command.SetAction((result, cancellation) => RunAsync(Given(result, options), cancellation));
+        return command;
+    }
+
+    private static Dictionary<string, string?> Given(ParseResult result, IEnumerable<Option> options)
+    {
+        var given = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
+        foreach (var option in options)
+        {
+            if (result.GetResult(option) is not { Implicit: false } found)
+                continue;
+            given[OptionNames.ToKey(option.Name)] = found.Tokens.Count == 0 ? "true" : found.Tokens[^1].Value;
+        }
+        return given;
+    }
+
+    private static async Task<int> RunAsync(Dictionary<string, string?> commandLine, CancellationToken cancellation)
+    {
+        var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .ToDictionary(e => (string)e.Key, e => (string?)e.Value ?? "", StringComparer.Ordinal);
+        var (settings, violations) = ServeConfiguration.Read(commandLine, Environment.CurrentDirectory, environment);
+        if (settings is null)
+        {
+            await Console.Error.WriteLineAsync("MetricStream cannot start with this configuration:");
+            foreach (var violation in violations)
+                await Console.Error.WriteLineAsync($"  {violation}");
+            return ExitUsage;
+        }
+        try
+        {
+            return await Server.RunAsync(settings, cancellation);
+        }
+        catch (StartRefusedException refused)
+        {
+            await Console.Error.WriteLineAsync($"MetricStream cannot start: {refused.Message}");
+            return ExitUsage;
+        }
+    }
+}

@@ -1,0 +1,79 @@
+using System.Net;
+
+namespace MetricStream.Serving;
+
+/// <summary>
+/// Turns the layers of configuration into settings: command line over <c>METRICSTREAM__…</c> over <c>appsettings.json</c> over defaults.
+/// </summary>
+internal static class ServeConfiguration
+{
+    private const string Section = "MetricStream";
+    private const string EnvironmentPrefix = "METRICSTREAM__";
+
+    /// <summary>The least queue: below it the segments would be smaller than the commit groups of a busy server.</summary>
+    private const long MinQueueBytes = 64 << 10;
+
+    /// <summary>Reads everything and names every violation at once.</summary>
+    /// <param name="commandLine">Values by key in Pascal case.</param>
+    /// <param name="folder">Where <c>appsettings.json</c> is looked for.</param>
+    /// <param name="environment">The process's environment.</param>
+    public static (ServeSettings? Settings, IReadOnlyList<string> Violations) Read(
+        IReadOnlyDictionary<string, string?> commandLine, string folder, IReadOnlyDictionary<string, string> environment)
+    {
+        IConfigurationRoot root;
+        try
+        {
+            root = new ConfigurationBuilder()
+                .SetBasePath(folder)
+                .AddJsonFile("appsettings.json", optional: true, reloadOnChange: false)
+                .AddInMemoryCollection(environment
+                    .Where(e => e.Key.StartsWith(EnvironmentPrefix, StringComparison.OrdinalIgnoreCase))
+                    .Select(e => KeyValuePair.Create($"{Section}:{e.Key[EnvironmentPrefix.Length..].Replace("__", ":", StringComparison.Ordinal)}", (string?)e.Value)))
+                .AddInMemoryCollection(commandLine.Select(e => KeyValuePair.Create($"{Section}:{e.Key}", e.Value)))
+                .Build();
+        }
+        catch (Exception error) when (error is InvalidDataException or FormatException or IOException)
+        {
+            return (null, [$"appsettings.json in '{folder}' cannot be read: {error.Message} {error.InnerException?.Message} Correct it, or remove it."]);
+        }
+        var reader = new SettingReader(root.GetSection(Section));
+        var settings = Read(reader);
+        reader.RefuseUnknown();
+        return reader.Violations.Count == 0 ? (settings, []) : (null, reader.Violations);
+    }
+
+    private static ServeSettings Read(SettingReader reader)
+    {
+        var defaults = new ServeSettings();
+        var settings = defaults with
+        {
+            Host = ReadHost(reader, defaults.Host),
+            Port = reader.Number("Port", defaults.Port, 0, 65535),
+            Insecure = reader.Flag("Insecure"),
+            Data = reader.Text("Data", defaults.Data),
+            Queue = reader.OneOf("Queue", defaults.Queue),
+            Store = reader.OneOf("Store", defaults.Store),
+            Retention = reader.Time("Retention", defaults.Retention, TimeSpan.FromSeconds(1), TimeSpan.FromDays(36500)),
+            IdWindow = reader.Time("IdWindow", defaults.IdWindow, TimeSpan.FromSeconds(1), TimeSpan.FromDays(36500)),
+            MaxQueueBytes = reader.Bytes("MaxQueueBytes", defaults.MaxQueueBytes, MinQueueBytes, 1L << 50),
+            MaxBodyBytes = (int)reader.Bytes("MaxBodyBytes", defaults.MaxBodyBytes, 1, 512 << 20),
+        };
+        if (!settings.Insecure && !IPAddress.IsLoopback(settings.Host))
+            reader.Violate("Host", settings.Host.ToString(),
+                "anybody who reaches it could post and read; listen on 127.0.0.1, or say --insecure when the network in front of it is trusted");
+        return settings;
+    }
+
+    private static IPAddress ReadHost(SettingReader reader, IPAddress fallback)
+    {
+        var text = reader.Text("Host", fallback.ToString());
+        if (text is "*" or "+")
+            return IPAddress.Any;
+        if (text.Equals("localhost", StringComparison.OrdinalIgnoreCase))
+            return IPAddress.Loopback;
+        if (IPAddress.TryParse(text.Trim('[', ']'), out var address))
+            return address;
+        reader.Violate("Host", text, "use an address of this machine (127.0.0.1, ::1, 0.0.0.0) or localhost");
+        return fallback;
+    }
+}

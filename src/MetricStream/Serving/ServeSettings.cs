@@ -1,0 +1,51 @@
+using System.Net;
+
+namespace MetricStream.Serving;
+
+/// <summary>Where acknowledged batches wait for the store.</summary>
+internal enum QueueKind
+{
+    /// <summary>A durable queue on local disk.</summary>
+    File,
+}
+
+/// <summary>Where batches end.</summary>
+internal enum StoreKind
+{
+    Sqlite,
+
+    /// <summary>Nowhere: batches stay in the queue.</summary>
+    None,
+}
+
+/// <summary>What the server was told, complete and checked. The defaults are those of the outward contract.</summary>
+internal sealed record ServeSettings
+{
+    public IPAddress Host { get; init; } = IPAddress.Loopback;
+
+    /// <summary>0: any free port.</summary>
+    public int Port { get; init; } = 8090;
+
+    /// <summary>Lets others than this machine in although nobody is asked for a key.</summary>
+    public bool Insecure { get; init; }
+
+    public string Data { get; init; } = "./metricstream-data";
+
+    public QueueKind Queue { get; init; } = QueueKind.File;
+
+    public StoreKind Store { get; init; } = StoreKind.Sqlite;
+
+    /// <summary>How long samples are kept.</summary>
+    public TimeSpan Retention { get; init; } = TimeSpan.FromDays(30);
+
+    /// <summary>How long batch ids, and with them the posted batches, are kept.</summary>
+    public TimeSpan IdWindow { get; init; } = TimeSpan.FromHours(24);
+
+    public long MaxQueueBytes { get; init; } = 10L << 30;
+
+    public int MaxBodyBytes { get; init; } = 32 << 20;
+
+    public string QueueFolder => Path.Combine(Data, "queue");
+
+    public string StoreFile => Path.Combine(Data, "store", "metrics.db");
+}

@@ -1,0 +1,203 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using EvenKeel.Queue;
+using MetricStream.Intake;
+using MetricStream.Queueing;
+using MetricStream.Storing;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace MetricStream.Serving;
+
+/// <summary>
+/// One server from start to exit. What it opens, in this order, it closes in the reverse: the order is the order of lines here,
+/// never that of registrations.
+/// </summary>
+internal static partial class Server
+{
+    // A batch is copied into the queue with its header and frame.
+    private const int RecordOverhead = BatchRecord.MaxHeaderBytes;
+    private const long LargestSegment = 64L << 20;
+
+    // The stop, from SIGTERM on: what a balancer needs to see that the server is not ready, then the end of intake, then the drain, 20 s in all.
+    private static readonly TimeSpan NotReadyGrace = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan IntakeEnds = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan DrainEnds = TimeSpan.FromSeconds(17);
+
+    public static async Task<int> RunAsync(ServeSettings settings, CancellationToken cancellation)
+    {
+        // 1. The data directory is ours alone.
+        using var data = DataDirectory.Open(settings.Data);
+        await using var app = Build(settings);
+        var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("MetricStream");
+        // 2. The queue, repaired; then the store, which knows up to where the queue is stored.
+        using var queue = OpenQueue(settings, log);
+        using var store = OpenStore(settings);
+        // 3. The parts that share them.
+        var time = TimeProvider.System;
+        var ledger = new IntakeLedger();
+        var batches = new FileBatchQueue(queue);
+        using var loop = store is null ? null : new StoreLoop(queue, store, time, log);
+        var windows = new RetentionWindows { Samples = settings.Retention, BatchIds = settings.IdWindow };
+        using var upkeep = store is null
+            ? null
+            : new StoreUpkeep(store, ledger, new Retention(store, windows, time, app.Services.GetRequiredService<ILogger<Retention>>()), time, log);
+        var state = new ServerState(settings, queue, batches, store, ledger) { Loop = loop };
+        var options = new IntakeOptions { MaxBodyBytes = settings.MaxBodyBytes, StopGrace = IntakeEnds };
+        using var intake = new MetricsEndpoint(
+            new BatchAcceptance(batches, store, options, time), options, ledger, time, app.Services.GetRequiredService<ILogger<MetricsEndpoint>>());
+        Map(app, intake, state, store, time);
+        // 4. Store before intake: what an earlier run left in the queue is on its way while the first requests come.
+        loop?.Start();
+        upkeep?.Start();
+        await ListenAsync(app, settings, cancellation);
+        LogListening(log, Address(app), settings.Data);
+        Console.WriteLine($"MetricStream is listening on {Address(app)}");
+        // 5. Until somebody stops it.
+        var stopRequested = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var onStop = app.Lifetime.ApplicationStopping.Register(() => stopRequested.TrySetResult());
+        using var onCancel = cancellation.Register(() => stopRequested.TrySetResult());
+        await stopRequested.Task;
+        await StopAsync(app, intake, state, upkeep, log);
+        return 0;
+    }
+
+    private static async Task StopAsync(WebApplication app, MetricsEndpoint intake, ServerState state, StoreUpkeep? upkeep, ILogger log)
+    {
+        var began = Stopwatch.GetTimestamp();
+        LogStopping(log);
+        // 1. Not ready, and no new batch; those in hand have until the end of intake.
+        state.Draining = true;
+        intake.BeginStop();
+        await Task.Delay(NotReadyGrace);
+        // 2. The listener closes; connections still busy then are cut.
+        using (var cut = new CancellationTokenSource(Remaining(began, IntakeEnds + NotReadyGrace)))
+            await app.StopAsync(cut.Token);
+        // 3. The store takes what it can until the deadline; the rest is on disk.
+        if (upkeep is not null)
+            await upkeep.StopAsync();
+        if (state.Loop is { } loop)
+        {
+            while (state.Law().Queued > 0 && loop.Trouble is null && Remaining(began, DrainEnds) > TimeSpan.Zero)
+                await Task.Delay(TimeSpan.FromMilliseconds(20));
+            if (!loop.Stop(TimeSpan.FromSeconds(2)))
+                LogLoopBusy(log);
+        }
+        // 4. What is left is said.
+        var left = state.Queue.Durable - (state.Loop?.Position ?? state.Queue.Acked);
+        if (left > 0)
+            LogLeft(log, left);
+        LogStopped(log, Stopwatch.GetElapsedTime(began).TotalSeconds);
+    }
+
+    private static TimeSpan Remaining(long began, TimeSpan deadline)
+    {
+        var remaining = deadline - Stopwatch.GetElapsedTime(began);
+        return remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero;
+    }
+
+    private static WebApplication Build(ServeSettings settings)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "MetricStream" });
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+            console.UseUtcTimestamp = true;
+        });
+        builder.Services.AddRoutingCore();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = null; // Intake has its own limit, before and after decompression.
+            kestrel.Listen(settings.Host, settings.Port, listen => listen.Protocols = HttpProtocols.Http1);
+        });
+        return builder.Build();
+    }
+
+    private static void Map(WebApplication app, MetricsEndpoint intake, ServerState state, IMetricStore? store, TimeProvider time)
+    {
+        app.UseRouting();
+        app.UseProblemPages();
+        intake.Map(app);
+        new StateEndpoints(state, time).Map(app);
+        if (store is not null)
+            QueryEndpoints.Map(app, store);
+    }
+
+    private static DurableQueue OpenQueue(ServeSettings settings, ILogger log)
+    {
+        try
+        {
+            var queue = DurableQueue.Open(new DurableQueueOptions
+            {
+                Directory = settings.QueueFolder,
+                MaxBytes = settings.MaxQueueBytes,
+                SegmentBytes = Math.Clamp(settings.MaxQueueBytes / 8, 4096, LargestSegment),
+                MaxRecordBytes = (int)Math.Min(settings.MaxBodyBytes + (long)RecordOverhead, settings.MaxQueueBytes / 2),
+            });
+            if (queue.Recovery is { TornBytes: 0, SkippedSequences: 0, RemovedUnfinishedSegment: null, DamagedCheckpoints: [] })
+                LogOpened(log, queue.Durable - queue.Acked, queue.Bytes);
+            else
+                LogRepaired(log, queue.Recovery, queue.Durable - queue.Acked);
+            return queue;
+        }
+        catch (QueueOpenException refused)
+        {
+            throw new StartRefusedException(refused.Message, refused);
+        }
+    }
+
+    private static SqliteMetricStore? OpenStore(ServeSettings settings)
+    {
+        if (settings.Store == StoreKind.None)
+            return null;
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(settings.StoreFile))!);
+            return SqliteMetricStore.Open(settings.StoreFile);
+        }
+        catch (Exception refused) when (refused is StoreOpenException or IOException or UnauthorizedAccessException)
+        {
+            throw new StartRefusedException(refused.Message, refused);
+        }
+    }
+
+    private static async Task ListenAsync(WebApplication app, ServeSettings settings, CancellationToken cancellation)
+    {
+        try
+        {
+            await app.StartAsync(cancellation);
+        }
+        catch (Exception error) when (error is IOException or SocketException)
+        {
+            throw new StartRefusedException(
+                $"Nothing can listen on {settings.Host}:{settings.Port}: {error.Message} Stop what uses the port, or choose another with --port.", error);
+        }
+    }
+
+    private static string Address(WebApplication app) =>
+        app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+
+    [LoggerMessage(101, LogLevel.Information, "Listening on {Address}, data in {Data}.")]
+    private static partial void LogListening(ILogger log, string address, string data);
+
+    [LoggerMessage(102, LogLevel.Information, "The queue is open: {Waiting} batches wait for the store, {Bytes} bytes on disk.")]
+    private static partial void LogOpened(ILogger log, long waiting, long bytes);
+
+    [LoggerMessage(103, LogLevel.Warning, "The queue was repaired after a crash: {Recovery}. {Waiting} batches wait for the store.")]
+    private static partial void LogRepaired(ILogger log, QueueRecovery recovery, long waiting);
+
+    [LoggerMessage(104, LogLevel.Information, "Stopping: no new batches are taken.")]
+    private static partial void LogStopping(ILogger log);
+
+    [LoggerMessage(105, LogLevel.Warning, "{Left} acknowledged batches are not in the store yet; they are on disk and will be stored at the next start.")]
+    private static partial void LogLeft(ILogger log, long left);
+
+    [LoggerMessage(106, LogLevel.Warning, "The store was busy at the deadline; its open transaction is rolled back and done again at the next start.")]
+    private static partial void LogLoopBusy(ILogger log);
+
+    [LoggerMessage(107, LogLevel.Information, "Stopped after {Seconds:0.0} s.")]
+    private static partial void LogStopped(ILogger log, double seconds);
+}

@@ -1,0 +1,89 @@
+using System.Text.Json;
+
+namespace MetricStream.Serving;
+
+/// <summary><c>/api/stats</c> and the health routes.</summary>
+internal sealed class StateEndpoints(ServerState state, TimeProvider time)
+{
+    private const int ClientsListed = 1000;
+
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/health/live", (RequestDelegate)(context => AnswerAsync(context, null)));
+        routes.MapGet("/health/ready", (RequestDelegate)(context => AnswerAsync(context, state.NotReady())));
+        routes.MapGet("/api/stats", (RequestDelegate)StatsAsync);
+    }
+
+    private static Task AnswerAsync(HttpContext context, string? reason)
+    {
+        context.Response.StatusCode = reason is null ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+        context.Response.ContentType = "text/plain; charset=utf-8";
+        context.Response.Headers.CacheControl = "no-store";
+        return context.Response.WriteAsync(reason ?? "ok", context.RequestAborted);
+    }
+
+    private async Task StatsAsync(HttpContext context)
+    {
+        context.Response.ContentType = "application/json";
+        context.Response.Headers.CacheControl = "no-store";
+        await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
+        Write(json);
+        await json.FlushAsync(context.RequestAborted);
+    }
+
+    private void Write(Utf8JsonWriter json)
+    {
+        var law = state.Law();
+        json.WriteStartObject();
+        json.WriteNumber("acknowledged", law.Acknowledged);
+        json.WriteNumber("stored", law.Stored);
+        json.WriteNumber("queued", law.Queued);
+        json.WriteNumber("spilled", law.Spilled);
+        json.WriteNumber("duplicates", law.Duplicates);
+        json.WriteNumber("quarantined", law.Quarantined);
+        json.WriteNumber("dead_lettered", law.DeadLettered);
+        json.WriteNumber("rejected", law.Rejected);
+        json.WriteStartArray("clients");
+        foreach (var client in state.Clients(ClientsListed))
+        {
+            json.WriteStartObject();
+            json.WriteString("client", client.ClientId);
+            json.WriteNumber("acknowledged", client.Acknowledged);
+            json.WriteNumber("rejected", client.Rejected);
+            json.WriteNumber("last_seen", client.LastSeenUnixMs);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        WriteQueue(json, law.Queued);
+        WriteStore(json);
+        json.WriteEndObject();
+    }
+
+    private void WriteQueue(Utf8JsonWriter json, long queued)
+    {
+        var queue = state.Queue;
+        var times = queue.Times;
+        json.WriteStartObject("queue");
+        json.WriteString("kind", "file");
+        json.WriteNumber("bytes", queue.Bytes);
+        json.WriteNumber("max_bytes", state.MaxQueueBytes);
+        json.WriteNumber("oldest_seconds", state.OldestSeconds(time.GetUtcNow().ToUnixTimeMilliseconds(), queued));
+        json.WriteNumber("head", queue.Head);
+        json.WriteNumber("acked", queue.Acked);
+        json.WriteNumber("durable", queue.Durable);
+        json.WriteNumber("tail", queue.Tail);
+        json.WriteNumber("groups", times.Groups);
+        json.WriteNumber("write_seconds", times.Write.TotalSeconds);
+        json.WriteNumber("fsync_seconds", times.Sync.TotalSeconds);
+        json.WriteString("fault", queue.Fault?.Message);
+        json.WriteEndObject();
+    }
+
+    private void WriteStore(Utf8JsonWriter json)
+    {
+        json.WriteStartObject("store");
+        json.WriteString("kind", state.Loop is null ? "none" : "sqlite");
+        json.WriteString("trouble", state.Loop?.Trouble);
+        json.WriteEndObject();
+    }
+}
