@@ -22,7 +22,8 @@ public sealed class LatencyHistogramTests
         {
             var exact = times[Math.Max(0, (int)Math.Ceiling((percent / 100 * times.Length) - 1e-6) - 1)];
             var seen = histogram.Percentile(percent).TotalMicroseconds;
-            Assert.True(seen >= exact && seen - exact <= exact / 1000.0, $"seed {seed}, p{percent}: exact {exact} µs, histogram {seen} µs");
+            Assert.True(seen >= exact && seen - exact <= exact / 1000.0,
+                $"seed {seed}, p{percent}: exact {exact} µs, histogram {seen} µs");
         }
         Assert.Equal(times[0], histogram.Min.TotalMicroseconds);
         Assert.Equal(times[^1], histogram.Max.TotalMicroseconds);

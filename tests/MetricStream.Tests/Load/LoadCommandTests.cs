@@ -87,8 +87,9 @@ public sealed class LoadCommandTests
         await using var server = await MisbehavingServer.StartAsync();
         server.OnPost = async (post, context) =>
         {
-            if (post == 2) await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            return post == 2;
+            if (post != 2) return false;
+            await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return true;
         };
         var (exit, output, _) = await RunAsync(server, "--clients 1 --requests 4 --timeout 300ms");
         Assert.Equal(1, exit);
@@ -99,7 +100,7 @@ public sealed class LoadCommandTests
 
     [Fact]
     public async Task A_lost_batch_is_named() => await ExpectAnomalyAsync(
-        server => server.BendList = list => [.. list.Where(batch => !batch.Id.EndsWith("-0000000003", StringComparison.Ordinal))],
+        server => server.BendList = list => list.FindAll(batch => !batch.Id.EndsWith("-0000000003", StringComparison.Ordinal)),
         "missing: 1", "-0000000003 of client load-");
 
     [Fact]
