@@ -33,7 +33,7 @@ internal sealed class SqliteMetricStore : IMetricStore
     {
         _path = path;
         _limits = limits;
-        _database = StoreFile.OpenWriter(path);
+        _database = StoreFile.OpenWriter(path, limits);
         try
         {
             _writer = new TransactionWriter(_database, limits.RememberedRows);
@@ -191,7 +191,7 @@ internal sealed class SqliteMetricStore : IMetricStore
             return idle;
         try
         {
-            return new StoreReader(StoreFile.OpenReader(_path), _limits);
+            return new StoreReader(StoreFile.OpenReader(_path, _limits), _limits);
         }
         catch (SqliteFailureException failure)
         {
@@ -227,4 +227,11 @@ internal sealed record StoreLimits
 
     /// <summary>Series, and clients, whose row the writer keeps in memory: see <see cref="KeyedRows"/>.</summary>
     public int RememberedRows { get; init; } = TransactionWriter.RememberedRows;
+
+    /// <summary>How long a write waits for another program's lock before it is refused.</summary>
+    public TimeSpan BusyWait { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>The most bytes the file may grow to, rounded down to pages of 4 KiB; null: what the disk gives. A store at its limit refuses
+    /// writes, as on a full disk, until expiry makes room in the file.</summary>
+    public long? FileBytes { get; init; }
 }

@@ -14,22 +14,22 @@ internal static class StoreFile
     // Upgrades[n] leads from version n to n + 1; version 0 is an empty file. Released entries are never edited.
     private static readonly string[] Upgrades = [StoreSchema.Version1];
 
-    private static readonly TimeSpan BusyWait = TimeSpan.FromSeconds(2);
-
     /// <summary>Opens the writer's connection; creates or upgrades the file. Throws <see cref="StoreOpenException"/>.</summary>
-    public static Database OpenWriter(string path)
+    public static Database OpenWriter(string path, StoreLimits limits)
     {
         if (Directory.Exists(path))
             throw new StoreOpenException($"The store {path} is a folder, not a file; move it away or use another --data folder.");
         Database? database = null;
         try
         {
-            database = Database.Open(path, write: true, BusyWait);
+            database = Database.Open(path, write: true, limits.BusyWait);
             Check(database, path);
             // synchronous=FULL: a commit is an fsync of the log. Checkpoints come less often than by default (1000 pages): each is
             // two more fsyncs and rewrites the pages of every series that got a sample since.
             database.Execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;");
             database.Execute("PRAGMA wal_autocheckpoint=8000; PRAGMA journal_size_limit=67108864;");
+            if (limits.FileBytes is { } bytes)
+                database.Execute($"PRAGMA max_page_count={Math.Max(1, bytes / database.Scalar("PRAGMA page_size"))};");
             Upgrade(database);
             return database;
         }
@@ -46,9 +46,9 @@ internal static class StoreFile
     }
 
     /// <summary>Opens a connection that can only read. Throws <see cref="SqliteFailureException"/>.</summary>
-    public static Database OpenReader(string path)
+    public static Database OpenReader(string path, StoreLimits limits)
     {
-        var database = Database.Open(path, write: false, BusyWait);
+        var database = Database.Open(path, write: false, limits.BusyWait);
         database.Execute("PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY;");
         return database;
     }
