@@ -48,10 +48,10 @@ internal static partial class Server
         using var intake = new MetricsEndpoint(
             new BatchAcceptance(batches, store, options, time), options, ledger, time, app.Services.GetRequiredService<ILogger<MetricsEndpoint>>());
         Map(app, intake, state, store, time);
-        // 4. Store before intake: what an earlier run left in the queue is on its way while the first requests come.
+        // 4. A port that is in use ends the start here, before anything moves.
+        await ListenAsync(app, settings, cancellation);
         loop?.Start();
         upkeep?.Start();
-        await ListenAsync(app, settings, cancellation);
         LogListening(log, Address(app), settings.Data);
         Console.WriteLine($"MetricStream is listening on {Address(app)}");
         // 5. Until somebody stops it.
@@ -100,7 +100,8 @@ internal static partial class Server
     private static WebApplication Build(ServeSettings settings)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "MetricStream" });
-        builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddSimpleConsole(console =>
+        // What the host says when it cannot listen, StartRefusedException says in one line.
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Microsoft.Extensions.Hosting", LogLevel.None).AddSimpleConsole(console =>
         {
             console.SingleLine = true;
             console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
