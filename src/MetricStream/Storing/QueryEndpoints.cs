@@ -1,4 +1,6 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
+using MetricStream.Intake;
 using MetricStream.Queueing;
 
 namespace MetricStream.Storing;
@@ -12,6 +14,9 @@ internal sealed class QueryEndpoints(IMetricStore store, SemaphoreSlim slots)
     private const int DefaultBatches = 100;
     private const int MostBatches = 1000;
     private const int FlushBytes = 32 * 1024;
+
+    // Escapes only what JSON demands: the answers are application/json, never pasted into a page, and ids stay readable.
+    private static readonly JsonWriterOptions JsonOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private static readonly TimeSpan LongestQuery = TimeSpan.FromSeconds(30);
 
@@ -165,7 +170,7 @@ internal sealed class QueryEndpoints(IMetricStore store, SemaphoreSlim slots)
     {
         context.Response.ContentType = "application/json; charset=utf-8";
         await context.Response.StartAsync(cancellation);
-        return new Utf8JsonWriter(context.Response.BodyWriter);
+        return new Utf8JsonWriter(context.Response.BodyWriter, JsonOptions);
     }
 
     private static async ValueTask FlushWhenLargeAsync(HttpContext context, Utf8JsonWriter json, CancellationToken cancellation)
@@ -188,44 +193,22 @@ internal sealed class QueryEndpoints(IMetricStore store, SemaphoreSlim slots)
     {
         if (errors.Count == 0)
             return false;
-        await ProblemAsync(context, StatusCodes.Status422UnprocessableEntity, "The query cannot be answered", errors);
+        await AnswerAsync(context, new Problem(StatusCodes.Status422UnprocessableEntity, string.Join(" ", errors.Select(error => error.Message)))
+        {
+            Errors = [.. errors.Select(error => new BatchError(null, error.Field, error.Code))],
+        });
         return true;
     }
 
-    private static Task UnavailableAsync(HttpContext context, string detail)
+    private static Task UnavailableAsync(HttpContext context, string detail) =>
+        AnswerAsync(context, new Problem(StatusCodes.Status503ServiceUnavailable, detail) { RetryAfterSeconds = 1 });
+
+    private static Task AnswerAsync(HttpContext context, Problem problem)
     {
-        context.Response.Headers.RetryAfter = "1";
-        return ProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "The store cannot answer now", [new ParameterError("", "", detail)]);
-    }
-
-    private static async Task ProblemAsync(HttpContext context, int status, string title, List<ParameterError> errors)
-    {
-        if (context.Response.HasStarted)
-        {
-            // Half an answer went out: only a broken connection tells the client that it is not the whole.
-            context.Abort();
-            return;
-        }
-
-        context.Response.StatusCode = status;
-        context.Response.ContentType = "application/problem+json";
-        await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
-        json.WriteStartObject();
-        json.WriteString("type", "about:blank");
-        json.WriteString("title", title);
-        json.WriteNumber("status", status);
-        json.WriteString("detail", string.Join(" ", errors.Select(error => error.Message)));
-        json.WriteStartArray("errors");
-        foreach (var error in errors.Where(error => error.Field.Length > 0))
-        {
-            json.WriteStartObject();
-            json.WriteNull("index");
-            json.WriteString("field", error.Field);
-            json.WriteString("code", error.Code);
-            json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
-        json.WriteEndObject();
+        if (!context.Response.HasStarted)
+            return problem.WriteAsync(context);
+        // Half an answer went out: only a broken connection tells the client that it is not the whole.
+        context.Abort();
+        return Task.CompletedTask;
     }
 }

@@ -48,7 +48,7 @@ public sealed class QueryEndpointsTests : IAsyncLifetime
         var body = $$"""{"note":{"metrics":[7]},"m\u0065trics" : {{Metrics}} ,"batch_timestamp":1}""";
         _store.Write(Given.Transaction(Given.Batch(0, "a:b@c", "id-<1>", body)));
 
-        Assert.Equal($$"""[{"batch_id":"id-<1>","metrics":{{Metrics}}}]""", (await Ok("/api/clients/a:b@c/batches")).Replace(@"\u003C1\u003E", "<1>", StringComparison.Ordinal));
+        Assert.Equal($$"""[{"batch_id":"id-<1>","metrics":{{Metrics}}}]""", await Ok("/api/clients/a:b@c/batches"));
     }
 
     [Fact]
