@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace MetricStream.Intake;
@@ -41,11 +42,11 @@ internal readonly struct RequestBody
             return new ValueTask<RequestBody>(new RequestBody(TooLarge(maxBytes)));
 
         var reader = request.BodyReader;
-        var reading = reader.ReadAsync(cancellation);
+        var reading = reader.ReadAsync(CancellationToken.None);
         if (!reading.IsCompletedSuccessfully)
             return GatherAsync(reader, reading, isGzip, maxBytes, cancellation);
         var first = reading.Result;
-        if (!first.IsCompleted || !first.Buffer.IsSingleSegment || first.Buffer.Length > maxBytes)
+        if (first.IsCanceled || !first.IsCompleted || !first.Buffer.IsSingleSegment || first.Buffer.Length > maxBytes)
             return GatherAsync(reader, new ValueTask<ReadResult>(first), isGzip, maxBytes, cancellation);
         var whole = new RequestBody(first.Buffer.First, rented: null, reader, first.Buffer.End);
         return new ValueTask<RequestBody>(isGzip ? Inflate(whole, maxBytes) : whole);
@@ -64,6 +65,9 @@ internal readonly struct RequestBody
     private static async ValueTask<RequestBody> GatherAsync(
         PipeReader reader, ValueTask<ReadResult> reading, bool isGzip, int maxBytes, CancellationToken cancellation)
     {
+        // CancelPendingRead, not the token itself: after a read that its token ended Kestrel cannot discard the rest of the body.
+        using var stop = cancellation.UnsafeRegister(static reader => ((PipeReader)reader!).CancelPendingRead(), reader);
+
         // Grows with what has arrived, never with what a Content-Length claims: a claim costs the client nothing.
         var buffer = ArrayPool<byte>.Shared.Rent(FirstBufferBytes);
         var length = 0;
@@ -83,14 +87,23 @@ internal readonly struct RequestBody
                 }
 
                 reader.AdvanceTo(arrived.End);
+                cancellation.ThrowIfCancellationRequested();
                 if (!fits)
                     return new RequestBody(TooLarge(maxBytes));
                 if (result.IsCompleted)
                     break;
-                reading = reader.ReadAsync(cancellation);
+                reading = reader.ReadAsync(CancellationToken.None);
             }
 
             owned = false;
+        }
+        catch (IOException broken) when (broken is not ConnectionResetException)
+        {
+            // Kestrel reports most broken framing as BadHttpRequestException, but a chunk size beyond its integers like this.
+            return new RequestBody(new Problem(StatusCodes.Status400BadRequest, $"The request cannot be read: {broken.Message}")
+            {
+                ClosesConnection = true,
+            });
         }
         finally
         {

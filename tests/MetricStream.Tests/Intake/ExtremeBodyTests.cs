@@ -32,7 +32,7 @@ public sealed class ExtremeBodyTests
 
         Assert.True(wrong.Count == 0, string.Join('\n', wrong));
         Assert.Equal(taken, server.Queue.Count);
-        Assert.Empty(server.Errors);
+        Assert.True(server.Errors.Count == 0, string.Join("\n", server.Errors));
     }
 
     [Fact]
@@ -117,7 +117,7 @@ public sealed class ExtremeBodyTests
         Assert.Equal(200, (await server.PostAsync(GzipBodyTests.Gzip(atLimit), "application/json", ("Content-Encoding", "gzip"))).Status);
         Assert.Equal(413, (await server.PostAsync(GzipBodyTests.Gzip(over), "application/json", ("Content-Encoding", "gzip"))).Status);
         Assert.Equal(200, (await server.PostAsync(IntakeServer.GoodBody)).Status);
-        Assert.Empty(server.Errors);
+        Assert.True(server.Errors.Count == 0, string.Join("\n", server.Errors));
     }
 
     [Fact]

@@ -157,7 +157,7 @@ internal sealed class RawConnection(Socket socket) : IDisposable
             bytes = bytes[await socket.SendAsync(bytes, deadline.Token)..];
     }
 
-    /// <summary>Reads until <paramref name="isComplete"/> or the end of the stream.</summary>
+    /// <summary>Reads until <paramref name="isComplete"/>, or the stream ends or is reset: what came until then.</summary>
     public async Task<string> ReadAsync(Func<string, bool> isComplete)
     {
         using var deadline = new CancellationTokenSource(Deadline);
@@ -165,7 +165,16 @@ internal sealed class RawConnection(Socket socket) : IDisposable
         var buffer = new byte[8192];
         while (!isComplete(text.ToString()))
         {
-            var read = await socket.ReceiveAsync(buffer, deadline.Token);
+            int read;
+            try
+            {
+                read = await socket.ReceiveAsync(buffer, deadline.Token);
+            }
+            catch (SocketException reset) when (reset.SocketErrorCode == SocketError.ConnectionReset)
+            {
+                break;
+            }
+
             if (read == 0)
                 break;
             text.Append(Encoding.Latin1.GetString(buffer, 0, read));
