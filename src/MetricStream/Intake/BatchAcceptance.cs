@@ -81,7 +81,8 @@ internal sealed class BatchAcceptance(IBatchQueue queue, IMetricStore? store, In
             }
             catch (TimeoutException)
             {
-                return new Problem(StatusCodes.Status409Conflict, $"Batch id '{key}' is still in flight from an earlier request. Send it again later.")
+                var detail = $"Batch id '{key}' is still in flight from an earlier request. Send it again later.";
+                return new Problem(StatusCodes.Status409Conflict, detail)
                 {
                     RetryAfterSeconds = 1,
                 };
@@ -125,7 +126,7 @@ internal sealed class BatchAcceptance(IBatchQueue queue, IMetricStore? store, In
             return AppendAsync(client, posting, BatchRecordKind.Resend, body: []);
         return new ValueTask<Problem?>(new Problem(
             StatusCodes.Status422UnprocessableEntity,
-            $"Batch id '{posting.Id.Key}' of client '{client.Name}' was used for a batch with other bytes. Give the new batch an id of its own."));
+            $"Batch id '{posting.Id.Key}' of client '{client.Name}' was used for other bytes. Give each batch an id of its own."));
     }
 
     // While the store is away the batch is taken: it compares bodies itself when the record reaches it.
@@ -145,10 +146,11 @@ internal sealed class BatchAcceptance(IBatchQueue queue, IMetricStore? store, In
         }
     }
 
-    private static Problem Refused(IntakeRefusedException refused) =>
-        new(refused.Reason == IntakeRefusal.TooLarge ? StatusCodes.Status413PayloadTooLarge : StatusCodes.Status503ServiceUnavailable, refused.Message)
+    private static Problem Refused(IntakeRefusedException refused) => refused.Reason == IntakeRefusal.TooLarge
+        ? new Problem(StatusCodes.Status413PayloadTooLarge, refused.Message)
+        : new Problem(StatusCodes.Status503ServiceUnavailable, refused.Message)
         {
-            RetryAfterSeconds = refused.Reason == IntakeRefusal.TooLarge ? null : Math.Max(1, refused.RetryAfterSeconds),
+            RetryAfterSeconds = Math.Max(1, refused.RetryAfterSeconds),
             ClosesConnection = refused.Reason == IntakeRefusal.Closed,
         };
 }

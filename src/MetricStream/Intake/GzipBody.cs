@@ -20,7 +20,7 @@ internal static class GzipBody
     private const int MaxMembers = 1_000;
     private const int FirstBufferBytes = 16 * 1024;
 
-    /// <summary>On <see cref="GzipOutcome.Complete"/>, <paramref name="rented"/> belongs to the caller, who gives it back to the shared pool.</summary>
+    /// <summary>On <see cref="GzipOutcome.Complete"/>, <paramref name="rented"/> is the caller's to give back to its pool.</summary>
     public static GzipOutcome Inflate(ReadOnlyMemory<byte> compressed, int maxBytes, out byte[] rented, out int length)
     {
         rented = ArrayPool<byte>.Shared.Rent(FirstBufferBytes);

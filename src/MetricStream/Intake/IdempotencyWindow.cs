@@ -133,7 +133,7 @@ internal sealed class IdempotencyWindow(int maxEntries, long maxBytes)
             var oldest = _accepted.Dequeue();
             _acceptedBytes -= oldest.Bytes;
             if (!oldest.IsAccepted || !_entries.Remove(oldest.Name))
-                throw new InvalidOperationException($"The window lost track of '{oldest.Name}': only accepted ids it holds may be forgotten.");
+                throw new InvalidOperationException($"The window lost track of '{oldest.Name}', which it had accepted.");
         }
 
         Debug.Assert(_acceptedBytes >= 0 && _accepted.Count <= _entries.Count, "Accepted ids are a part of all ids.");

@@ -15,7 +15,8 @@ internal sealed record IntakeOptions
     /// <summary>Bytes those ids may take. Default 64 MiB.</summary>
     public long WindowBytes { get; init; } = 64 * 1024 * 1024;
 
-    /// <summary>How long a re-send waits for the outcome of its first before it is answered 409. Default 10 s, below common client time-outs.</summary>
+    /// <summary>How long a re-send waits for the outcome of its first before it is answered 409. Default 10 s: below the time-outs
+    /// that clients commonly have.</summary>
     public TimeSpan ResendWait { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Clients counted by name; further ones are counted together. Default 10,000.</summary>

@@ -134,7 +134,8 @@ internal sealed partial class MetricsEndpoint : IDisposable
         if (verdict.Errors is null)
             return null;
         var listed = verdict.ErrorCount > verdict.Errors.Count ? $", of which the first {verdict.Errors.Count} are listed" : "";
-        return new Problem(StatusCodes.Status422UnprocessableEntity, $"The body is JSON but no valid batch: {verdict.ErrorCount} error(s){listed}.")
+        var detail = $"The body is JSON but no valid batch: {verdict.ErrorCount} error(s){listed}.";
+        return new Problem(StatusCodes.Status422UnprocessableEntity, detail)
         {
             Errors = verdict.Errors,
         };

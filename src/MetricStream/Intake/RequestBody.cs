@@ -126,7 +126,8 @@ internal readonly struct RequestBody
                 GzipOutcome.Complete => new RequestBody(inflated.AsMemory(0, length), inflated),
                 GzipOutcome.TooLarge => new RequestBody(TooLarge(maxBytes)),
                 _ => new RequestBody(new Problem(
-                    StatusCodes.Status400BadRequest, "The gzip body is damaged: cut short, followed by other bytes, or not gzip. Send it again.")),
+                    StatusCodes.Status400BadRequest,
+                    "The gzip body is damaged: cut short, followed by other bytes, or not gzip. Send it again.")),
             };
         }
         finally

@@ -18,7 +18,7 @@ internal ref struct RequestHeaders
     /// <summary>The client's batch id; null when the server is to make one.</summary>
     public BatchId? Key { get; private set; }
 
-    /// <summary>Reads the headers. What was understood before a problem stays readable, so that the refusal is counted for its client.</summary>
+    /// <summary>Reads the headers. What was understood before a problem stays readable: the refusal is counted for its client.</summary>
     public Problem? Read(HttpRequest request, IntakeLedger ledger)
     {
         var headers = request.Headers;

@@ -249,7 +249,7 @@ internal ref struct BatchReader
     private readonly void Expect(JsonTokenType token)
     {
         if (_json.TokenType != token)
-            throw new JsonException($"{token} was expected at byte {_json.TokenStartIndex}, not {_json.TokenType}: intake refuses such a body.");
+            throw new JsonException($"Byte {_json.TokenStartIndex} is {_json.TokenType}, not {token}: intake refuses such a body.");
     }
 
     private readonly record struct Slice(int Start, int Length, bool InScratch);

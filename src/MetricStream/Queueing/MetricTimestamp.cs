@@ -73,7 +73,8 @@ internal static class MetricTimestamp
         if (text.Length < "0000-00-00T00:00:00Z".Length
             || text[4] != '-' || text[7] != '-' || (text[10] | 0x20) != 't' || text[13] != ':' || text[16] != ':'
             || !TryDigits(text[..4], out var year) || !TryDigits(text[5..7], out var month) || !TryDigits(text[8..10], out var day)
-            || !TryDigits(text[11..13], out var hour) || !TryDigits(text[14..16], out var minute) || !TryDigits(text[17..19], out var second)
+            || !TryDigits(text[11..13], out var hour) || !TryDigits(text[14..16], out var minute)
+            || !TryDigits(text[17..19], out var second)
             || month is < 1 or > 12 || day < 1 || day > DaysInMonth(year, month) || hour > 23 || minute > 59 || second > 60
             || !TryFraction(text[19..], out var milliseconds, out var fractionBytes)
             || !TryOffset(text[(19 + fractionBytes)..], out var offsetMinutes))

@@ -33,6 +33,8 @@ internal sealed class ScriptedStore(Func<StoredBatch?> find) : IMetricStore
 
     public ExpiryStep Expire(long samplesBefore, long batchesBefore, int limit) => throw NotAsked();
 
+    public StoreAccount Account() => throw NotAsked();
+
     public void Dispose()
     {
     }
