@@ -59,6 +59,11 @@ internal sealed class SegmentCursor : IDisposable
     /// <summary>Payload of the record just met; valid until <see cref="Fill"/>.</summary>
     public ReadOnlyMemory<byte> Payload { get; private set; }
 
+    /// <summary>Whether the filling behind the record just met is as it was written. It carries nothing and no checksum covers it; only the
+    /// offline tools report it.</summary>
+    public bool PaddingIsZero =>
+        BufferAt(Offset - Padding(Payload.Length))[..Padding(Payload.Length)].IndexOfAnyExcept((byte)0) < 0;
+
     /// <summary>The damage just met: where, how long, and whether its frame header is sound (one record, its payload damaged).</summary>
     public (long Offset, long Bytes, bool HasHeader) Damage { get; private set; }
 
@@ -107,6 +112,8 @@ internal sealed class SegmentCursor : IDisposable
         _bufferLength = 0;
         _file.Dispose();
     }
+
+    private static int Padding(int payloadBytes) => (int)(SegmentFormat.FrameBytes(payloadBytes) - SegmentFormat.FrameHeaderBytes - payloadBytes);
 
     private long Buffered(long offset) =>
         offset < _bufferOffset ? 0 : Math.Max(0, Math.Min(_bufferOffset + _bufferLength, Limit) - offset);
