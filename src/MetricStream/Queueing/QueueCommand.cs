@@ -133,6 +133,11 @@ internal static class QueueCommand
             await error.WriteLineAsync(refused.Message);
             return ExitUsage;
         }
+        catch (UnauthorizedAccessException refused)
+        {
+            await error.WriteLineAsync($"{refused.Message} Run the command as the user that metricstream runs as.");
+            return ExitUsage;
+        }
         catch (OperationCanceledException)
         {
             await error.WriteLineAsync("Interrupted; nothing was left behind.");
