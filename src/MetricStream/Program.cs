@@ -19,4 +19,5 @@ if (parsed.Errors.Count > 0)
     await Console.Error.WriteLineAsync("metricstream --help lists commands and options.");
     return 2;
 }
-return await parsed.InvokeAsync();
+// The parser's own limit for a command that was asked to stop is 2 s, after which it exits with 143; serve has 20 s to drain.
+return await parsed.InvokeAsync(new() { ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });
