@@ -140,7 +140,8 @@ internal sealed class ChaosRun
                 _resent++;
                 _answers += tally.Succeeded;
                 if (tally.Succeeded == 1) continue;
-                _violations.Add($"round {round}: {BatchTemplate.BatchId(_book.RunId, n, number)} was not taken when sent again: {Seen(tally)}");
+                var id = BatchTemplate.BatchId(_book.RunId, n, number);
+                _violations.Add($"round {round}: {id} was not taken when sent again: {Seen(tally)}");
             }
         }
     }
@@ -159,7 +160,7 @@ internal sealed class ChaosRun
         if (exit != 0)
         {
             var what = exit is null ? "was still there" : $"ended with exit code {exit}";
-            _violations.Add($"round {round}: after SIGTERM the server {what} after {took.TotalSeconds:0.0} s. It printed:\n{server.Printed}");
+            _violations.Add($"round {round}: {took.TotalSeconds:0.0} s after SIGTERM the server {what}. It printed:\n{server.Printed}");
         }
         return $"stopped in {took.TotalSeconds:0.0} s";
     }
