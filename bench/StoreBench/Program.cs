@@ -13,8 +13,8 @@ var folder = Directory.CreateDirectory(args.Length > 1 ? args[1] : Path.Combine(
 try
 {
     _ = Measure(60, 500, 1, folder.FullName);
-    Console.WriteLine("| series | batches/transaction | batches/s | us/batch | CPU us/batch | KB allocated/batch | file bytes/batch |");
-    Console.WriteLine("|---|---|---|---|---|---|---|");
+    Console.WriteLine("| series | batches/transaction | batches/s | us/batch | CPU us/batch | KB allocated/batch | file bytes/batch | expiry step ms, mean / longest |");
+    Console.WriteLine("|---|---|---|---|---|---|---|---|");
     foreach (var series in (int[])[60, 10_000])
     {
         foreach (var size in (int[])[500, 5_000])
@@ -60,10 +60,27 @@ static string Measure(int series, int batchesPerTransaction, double seconds, str
     }
 
     var bytes = new FileInfo(path).Length;
+    var (steps, total, longest) = ExpireAll(store);
     return string.Create(
         CultureInfo.InvariantCulture,
         $"| {series} | {batchesPerTransaction} | {position / inStore.Elapsed.TotalSeconds:N0} | {inStore.Elapsed.TotalMicroseconds / position:N1} | " +
-        $"{cpu.TotalMicroseconds / position:N1} | {allocated / 1024.0 / position:N2} | {bytes / position} |");
+        $"{cpu.TotalMicroseconds / position:N1} | {allocated / 1024.0 / position:N2} | {bytes / position} | {total.TotalMilliseconds / steps:N1} / {longest.TotalMilliseconds:N0} |");
+}
+
+// Everything is too old: each step of the retention's size holds the writer for so long.
+static (int Steps, TimeSpan Total, TimeSpan Longest) ExpireAll(SqliteMetricStore store)
+{
+    var (steps, total, longest) = (0, TimeSpan.Zero, TimeSpan.Zero);
+    ExpiryStep step;
+    do
+    {
+        var start = Stopwatch.GetTimestamp();
+        step = store.Expire(long.MaxValue, long.MaxValue, Retention.RowsPerStep);
+        var elapsed = Stopwatch.GetElapsedTime(start);
+        (steps, total, longest) = (steps + 1, total + elapsed, elapsed > longest ? elapsed : longest);
+    }
+    while (step.More && steps < 500);
+    return (steps, total, longest);
 }
 
 static byte[][] Bodies(int series)

@@ -7,7 +7,7 @@ namespace MetricStream.Storing;
 /// </summary>
 internal sealed partial class Retention(IMetricStore store, RetentionWindows windows, TimeProvider time, ILogger<Retention> log)
 {
-    internal const int RowsPerStep = 2000;
+    internal const int RowsPerStep = 1000;
 
     private static readonly TimeSpan LongestPeriod = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan ShortestPeriod = TimeSpan.FromMilliseconds(50);

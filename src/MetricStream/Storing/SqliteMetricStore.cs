@@ -231,7 +231,7 @@ internal sealed record StoreLimits
     /// <summary>How long a write waits for another program's lock before it is refused.</summary>
     public TimeSpan BusyWait { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>The most bytes the file may grow to, rounded down to pages of 4 KiB; null: what the disk gives. A store at its limit refuses
+    /// <summary>The most bytes the file may grow to, rounded down to whole pages; null: what the disk gives. A store at its limit refuses
     /// writes, as on a full disk, until expiry makes room in the file.</summary>
     public long? FileBytes { get; init; }
 }

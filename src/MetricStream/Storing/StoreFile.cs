@@ -24,10 +24,11 @@ internal static class StoreFile
         {
             database = Database.Open(path, write: true, limits.BusyWait);
             Check(database, path);
-            // synchronous=FULL: a commit is an fsync of the log. Checkpoints come less often than by default (1000 pages): each is
+            // 8 KiB pages (a new file's; an older one keeps its own): about 10 % less CPU a batch than 4 KiB, measured with bodies of 350 bytes.
+            // synchronous=FULL: a commit is an fsync of the log. Checkpoints come at 32 MiB of log, by default at 1000 pages: each is
             // two more fsyncs and rewrites the pages of every series that got a sample since.
-            database.Execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;");
-            database.Execute("PRAGMA wal_autocheckpoint=8000; PRAGMA journal_size_limit=67108864;");
+            database.Execute("PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;");
+            database.Execute("PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;");
             if (limits.FileBytes is { } bytes)
                 database.Execute($"PRAGMA max_page_count={Math.Max(1, bytes / database.Scalar("PRAGMA page_size"))};");
             Upgrade(database);

@@ -13,6 +13,9 @@ internal sealed class TransactionWriter
     // Beyond this many, the memory of series (or clients) is dropped and looked up again: see KeyedRows.
     internal const int RememberedRows = 1_000_000;
 
+    // Rows of one multi-row insert: opening the table's cursor and ending the statement are paid once for all of them.
+    private const int SamplesPerInsert = 16;
+
     private readonly Database _database;
     private readonly KeyedRows _series;
     private readonly KeyedRows _clients;
@@ -39,6 +42,7 @@ internal sealed class TransactionWriter
     private readonly SqliteStatement _insertBatch;
     private readonly SqliteStatement _selectBody;
     private readonly SqliteStatement _insertSample;
+    private readonly SqliteStatement _insertSamples;
     private readonly SqliteStatement _insertDeadLetter;
     private readonly SqliteStatement _selectOrdinal;
     private readonly SqliteStatement _updateCounters;
@@ -62,7 +66,8 @@ internal sealed class TransactionWriter
         _insertBatch = database.Prepare(
             "INSERT OR IGNORE INTO batches(client, batch_id, source, position, arrived, metrics, body) VALUES (?, ?, ?, ?, ?, ?, ?)");
         _selectBody = database.Prepare("SELECT body FROM batches WHERE client = ? AND batch_id = ?");
-        _insertSample = database.Prepare("INSERT INTO samples(series, time, ordinal, value) VALUES (?, ?, ?, ?)");
+        _insertSample = database.Prepare(InsertSamplesSql(1));
+        _insertSamples = database.Prepare(InsertSamplesSql(SamplesPerInsert));
         _insertDeadLetter = database.Prepare(
             "INSERT INTO dead_letters(source, position, client, batch_id, reason, arrived, body) VALUES (?, ?, ?, ?, ?, ?, ?)");
         _selectOrdinal = database.Prepare("SELECT next_ordinal FROM counters");
@@ -211,9 +216,20 @@ internal sealed class TransactionWriter
     private void InsertSamples()
     {
         _samples.Sort();
-        foreach (var sample in _samples)
-            _insertSample.Bind(1, sample.Series).Bind(2, sample.UnixMs).Bind(3, sample.Ordinal).Bind(4, sample.Value).Run();
+        var at = 0;
+        for (; at + SamplesPerInsert <= _samples.Count; at += SamplesPerInsert)
+        {
+            for (var i = 0; i < SamplesPerInsert; i++)
+                BindSample(_insertSamples, 4 * i, _samples[at + i]);
+            _insertSamples.Run();
+        }
+
+        for (; at < _samples.Count; at++)
+            BindSample(_insertSample, 0, _samples[at]).Run();
     }
+
+    private static SqliteStatement BindSample(SqliteStatement insert, int before, in PendingSample sample) => insert
+        .Bind(before + 1, sample.Series).Bind(before + 2, sample.UnixMs).Bind(before + 3, sample.Ordinal).Bind(before + 4, sample.Value);
 
     private bool IsStoredBody(long client, in BatchRecord batch)
     {
@@ -283,6 +299,9 @@ internal sealed class TransactionWriter
         _insertTotal.Bind(1, inserted).Run();
         return inserted;
     }
+
+    private static string InsertSamplesSql(int rows) =>
+        $"INSERT INTO samples(series, time, ordinal, value) VALUES {string.Join(", ", Enumerable.Repeat("(?, ?, ?, ?)", rows))}";
 
     private static string TagsAsJson(byte[] key)
     {
