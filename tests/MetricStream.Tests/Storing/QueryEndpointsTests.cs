@@ -91,8 +91,10 @@ public sealed class QueryEndpointsTests : IAsyncLifetime
     [InlineData("/api/query?name=cpu", "step", "too_many")]
     public async Task A_wrong_parameter_is_a_problem_that_names_it(string url, string field, string code)
     {
-        // More points than one answer may have.
-        _store.Write(Given.Transaction([.. Enumerable.Range(0, 4).Select(i => Given.Batch(i, "web", $"id-{i}", Body(10_000, i * 10_000)))]));
+        // More points than one answer may have, where that is the question.
+        _store.Write(Given.Transaction(Given.Batch(4, "web", "known", Given.Gauge("memory", 1, 1))));
+        if (code == "too_many")
+            _store.Write(Given.Transaction([.. Enumerable.Range(0, 4).Select(i => Given.Batch(i + 5, "web", $"id-{i}", Body(10_000, i * 10_000)))]));
 
         using var response = await _client.GetAsync(new Uri(url, UriKind.Relative), TestContext.Current.CancellationToken);
 
