@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
 
 namespace MetricStream.Intake;
@@ -47,7 +48,16 @@ internal sealed partial class MetricsEndpoint : IDisposable
 
     public void Dispose() => _graceOver.Dispose();
 
+    // One small object a request: what is kept while the disk works lies in the pooled state of TakeAsync.
     private async Task PostAsync(HttpContext context)
+    {
+        if (await TakeAsync(context) is { } problem)
+            await problem.WriteAsync(context);
+    }
+
+    /// <summary>Walks one request from its headers to its acknowledgement. Null: it was acknowledged, or nobody is left to answer.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<Problem?> TakeAsync(HttpContext context)
     {
         var client = _ledger.Unknown;
         Problem? problem;
@@ -70,7 +80,9 @@ internal sealed partial class MetricsEndpoint : IDisposable
 
                     // 5. Durable in the queue, or known under its id already; the bytes are copied once, into the queue's group.
                     problem ??= _graceOver.IsCancellationRequested ? Stopping() : null;
-                    problem ??= await _acceptance.TakeAsync(client, posting, body.Json(), context.RequestAborted);
+                    // Only a re-send waits for others; asking for the token costs an allocation.
+                    var aborted = posting.Id.Key is null ? CancellationToken.None : context.RequestAborted;
+                    problem ??= await _acceptance.TakeAsync(client, posting, body.Json(), aborted);
                 }
                 finally
                 {
@@ -81,7 +93,7 @@ internal sealed partial class MetricsEndpoint : IDisposable
                 if (problem is null)
                 {
                     Acknowledge(context.Response, posting);
-                    return;
+                    return null;
                 }
             }
         }
@@ -104,8 +116,7 @@ internal sealed partial class MetricsEndpoint : IDisposable
 
         // 7. The refusal, counted for the client as far as it is known.
         client.Reject(_clock.GetUtcNow().ToUnixTimeMilliseconds());
-        if (problem is not null)
-            await problem.WriteAsync(context);
+        return problem;
     }
 
     private Problem? ReadHeaders(HttpRequest request, ref Posting posting, ref ClientTally client)

@@ -46,18 +46,20 @@ internal sealed class IntakeServer : IAsyncDisposable
     /// <summary>What was logged at error level or above: inputs must cause none of it.</summary>
     public IReadOnlyCollection<string> Errors => _errors.Lines;
 
-    public static async Task<IntakeServer> StartAsync(IntakeOptions? options = null, IMetricStore? store = null)
+    public static async Task<IntakeServer> StartAsync(
+        IntakeOptions? options = null, IMetricStore? store = null, IBatchQueue? other = null)
     {
         options ??= new IntakeOptions();
         var errors = new ErrorLog();
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
-        builder.Logging.ClearProviders().AddProvider(errors);
+        // Hosting makes an Activity and a scope for every request where its own category is logged at any level.
+        builder.Logging.ClearProviders().AddProvider(errors).AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         var queue = new ScriptedQueue();
         var ledger = new IntakeLedger(options.MaxClients);
         var app = builder.Build();
         var endpoint = new MetricsEndpoint(
-            new BatchAcceptance(queue, store, options, TimeProvider.System),
+            new BatchAcceptance(other ?? queue, store, options, TimeProvider.System),
             options,
             ledger,
             TimeProvider.System,
@@ -81,8 +83,8 @@ internal sealed class IntakeServer : IAsyncDisposable
         }
 
         using var response = await Client.SendAsync(request);
-        return new Answer(
-            (int)response.StatusCode, await response.Content.ReadAsStringAsync(), response.Content.Headers.ContentType?.MediaType, response.Headers);
+        var text = await response.Content.ReadAsStringAsync();
+        return new Answer((int)response.StatusCode, text, response.Content.Headers.ContentType?.MediaType, response.Headers);
     }
 
     public Task<Answer> PostAsync(string body, params (string Name, string Value)[] headers) =>
@@ -184,6 +186,11 @@ internal sealed class RawConnection(Socket socket) : IDisposable
     }
 
     public Task<string> ReadToEndAsync() => ReadAsync(_ => false);
+
+    /// <summary>Reads one answer into <paramref name="buffer"/>, of which an answer fills one packet, and allocates nothing.</summary>
+    public ValueTask<int> ReadOnceAsync(Memory<byte> buffer) => socket.ReceiveAsync(buffer, SocketFlags.None);
+
+    public ValueTask<int> SendOnceAsync(ReadOnlyMemory<byte> bytes) => socket.SendAsync(bytes, SocketFlags.None);
 
     public void HalfClose() => socket.Shutdown(SocketShutdown.Send);
 
