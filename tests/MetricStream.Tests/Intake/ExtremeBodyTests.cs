@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using System.Text;
 using MetricStream.Intake;
 using Xunit;
@@ -118,24 +117,6 @@ public sealed class ExtremeBodyTests
         Assert.Equal(413, (await server.PostAsync(GzipBodyTests.Gzip(over), "application/json", ("Content-Encoding", "gzip"))).Status);
         Assert.Equal(200, (await server.PostAsync(IntakeServer.GoodBody)).Status);
         Assert.True(server.Errors.Count == 0, string.Join("\n", server.Errors));
-    }
-
-    [Fact]
-    public async Task A_gzip_bomb_is_413_without_taking_its_memory()
-    {
-        await using var server = await IntakeServer.StartAsync(new IntakeOptions { MaxBodyBytes = 1024 * 1024 });
-        using var packed = new MemoryStream();
-        await using (var gzip = new GZipStream(packed, CompressionLevel.Optimal, leaveOpen: true))
-        {
-            var zeros = new byte[1024 * 1024];
-            for (var i = 0; i < 512; i++)
-                await gzip.WriteAsync(zeros, TestContext.Current.CancellationToken);
-        }
-
-        var before = GC.GetTotalAllocatedBytes();
-        var answer = await server.PostAsync(packed.ToArray(), "application/json", ("Content-Encoding", "gzip"));
-        Assert.Equal(413, answer.Status);
-        Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 32 * 1024 * 1024);
     }
 
     [Theory]

@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using System.IO.Compression;
 using System.Runtime.CompilerServices;
 using System.Text;
+using MetricStream.Intake;
 using MetricStream.Queueing;
 using Xunit;
 
@@ -33,6 +35,24 @@ public sealed class IntakeAllocationTests
         TestContext.Current.TestOutputHelper?.WriteLine($"{each} B and {Stopwatch.GetElapsedTime(started).TotalMicroseconds / Requests:F1} µs a request");
         Assert.InRange(each, 0, 1024);
         Assert.StartsWith("HTTP/1.1 200 OK", Encoding.ASCII.GetString(answer), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_gzip_bomb_is_413_without_taking_its_memory()
+    {
+        await using var server = await IntakeServer.StartAsync(new IntakeOptions { MaxBodyBytes = 1024 * 1024 });
+        using var packed = new MemoryStream();
+        await using (var gzip = new GZipStream(packed, CompressionLevel.Optimal, leaveOpen: true))
+        {
+            var zeros = new byte[1024 * 1024];
+            for (var i = 0; i < 512; i++)
+                await gzip.WriteAsync(zeros, TestContext.Current.CancellationToken);
+        }
+
+        var before = GC.GetTotalAllocatedBytes();
+        var answer = await server.PostAsync(packed.ToArray(), "application/json", ("Content-Encoding", "gzip"));
+        Assert.Equal(413, answer.Status);
+        Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 32 * 1024 * 1024);
     }
 
     private static async Task PostAsync(RawConnection raw, byte[] request, byte[] answer, int times)
