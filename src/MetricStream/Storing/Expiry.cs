@@ -7,7 +7,8 @@ namespace MetricStream.Storing;
 internal sealed class Expiry(Database database)
 {
     private readonly SqliteStatement _deleteBatches = database.Prepare(
-        "DELETE FROM batches WHERE id IN (SELECT id FROM batches INDEXED BY batches_by_arrival WHERE arrived < ? ORDER BY arrived LIMIT ?)");
+        "DELETE FROM batches WHERE id IN " +
+        "(SELECT id FROM batches INDEXED BY batches_by_arrival WHERE arrived < ? ORDER BY arrived LIMIT ?)");
 
     private readonly SqliteStatement _nextSeries = database.Prepare("SELECT id, key FROM series WHERE id > ? ORDER BY id LIMIT 1");
     private readonly SqliteStatement _first = database.Prepare("SELECT min(time) FROM samples WHERE series = ?");

@@ -32,7 +32,7 @@ internal interface IMetricStore : IDisposable
     /// after at least one batch: ask again from its last.</summary>
     IReadOnlyList<StoredBatch>? Batches(string clientId, string? after, int limit);
 
-    /// <summary>The series that match, by name and then tags. Throws <see cref="QueryTooLargeException"/> beyond the store's limit.</summary>
+    /// <summary>The series that match, by name and then tags. Beyond the limit: <see cref="QueryTooLargeException"/>.</summary>
     IReadOnlyList<SeriesSummary> Series(SeriesFilter filter, CancellationToken cancellation);
 
     /// <summary>The series that match and have points in the range, all from one snapshot.
@@ -50,12 +50,13 @@ internal interface IMetricStore : IDisposable
     /// <summary>
     /// One step of a round that removes samples older than <paramref name="samplesBefore"/> and batches that arrived before
     /// <paramref name="batchesBefore"/> (Unix ms): at most <paramref name="limit"/> rows of each, so that the writer is held up for
-    /// milliseconds. Call again while <see cref="ExpiryStep.More"/>.
+    /// milliseconds. Call again while <see cref="ExpiryStep.More"/>. A round that was left half-way is continued, with the new times;
+    /// only the round after it covers every series again.
     /// </summary>
     ExpiryStep Expire(long samplesBefore, long batchesBefore, int limit);
 }
 
-/// <summary>One read of a source: its records in order, how many records of it were damaged and skipped, and the position after it.</summary>
+/// <summary>One read of a source: its records in order, how many were damaged and skipped, and the position after it.</summary>
 internal sealed record StoreTransaction(string Source, long NextPosition, long Quarantined, IReadOnlyList<StoreRecord> Records);
 
 /// <summary>One record of a source: its position there, what it says (null: not readable by this program), and its bytes,
@@ -84,13 +85,14 @@ internal readonly record struct StoreCounters(long Stored, long Duplicates, long
 /// <summary>Counters, and by source the next position to be read.</summary>
 internal sealed record StoreAccount(StoreCounters Counters, IReadOnlyDictionary<string, long> Positions);
 
-/// <summary>Acknowledged here counts only what the store has processed (stored, duplicate, dead letter); intake adds what is still queued.</summary>
+/// <summary>Acknowledged here counts what the store has processed (stored, duplicate, dead letter); intake adds what is queued.</summary>
 internal readonly record struct ClientCounters(string ClientId, long Acknowledged, long Rejected, long LastSeenUnixMs);
 
 /// <summary>Which series: by name (null: all) and by tags that must all be there with that value.</summary>
 internal sealed record SeriesFilter(string? Name, IReadOnlyList<KeyValuePair<string, string>> Tags);
 
-internal sealed record SeriesSummary(string Name, string Type, IReadOnlyList<KeyValuePair<string, string>> Tags, long First, long Last, long Samples);
+internal sealed record SeriesSummary(
+    string Name, string Type, IReadOnlyList<KeyValuePair<string, string>> Tags, long First, long Last, long Samples);
 
 /// <summary>Samples of the series that match, from <paramref name="From"/> (inclusive) to <paramref name="To"/> (exclusive), Unix ms;
 /// without <paramref name="StepMs"/> as they came, with it in buckets aligned to the epoch.</summary>
@@ -103,11 +105,11 @@ internal sealed record SeriesPoints(string Name, IReadOnlyList<KeyValuePair<stri
 /// <summary>A sample, or a bucket by its start. NaN where the sample was no number.</summary>
 internal readonly record struct SamplePoint(long Time, double Value);
 
-/// <summary>The store could not write or answer now (busy, disk full, gone); nothing was half-done and the call may be made again.</summary>
+/// <summary>The store could not write or answer now (busy, disk full, gone); nothing was half-done, the call may be made again.</summary>
 internal sealed class StoreUnavailableException(string message, Exception inner) : Exception(message, inner);
 
 /// <summary>A query whose answer would not fit the store's bound; the message names the bound and how to ask for less.</summary>
 internal sealed class QueryTooLargeException(string message) : Exception(message);
 
-/// <summary>The store cannot be opened: not ours, damaged, of a newer format, locked, or not writable. The message names the file and the fix.</summary>
+/// <summary>The store cannot be opened: not ours, damaged, newer, locked, or not writable. The message names the file and the fix.</summary>
 internal sealed class StoreOpenException(string message, Exception? inner = null) : Exception(message, inner);

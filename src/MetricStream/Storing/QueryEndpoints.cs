@@ -25,7 +25,8 @@ internal sealed class QueryEndpoints(IMetricStore store, SemaphoreSlim slots)
         var endpoints = new QueryEndpoints(store, new SemaphoreSlim(SqliteMetricStore.Readers - 1));
         routes.MapGet("/api/series", (RequestDelegate)(context => endpoints.AnswerAsync(context, endpoints.SeriesAsync)));
         routes.MapGet("/api/query", (RequestDelegate)(context => endpoints.AnswerAsync(context, endpoints.QueryAsync)));
-        routes.MapGet("/api/clients/{client}/batches", (RequestDelegate)(context => endpoints.AnswerAsync(context, endpoints.BatchesAsync)));
+        routes.MapGet(
+            "/api/clients/{client}/batches", (RequestDelegate)(context => endpoints.AnswerAsync(context, endpoints.BatchesAsync)));
     }
 
     private async Task SeriesAsync(HttpContext context, CancellationToken cancellation)
@@ -108,7 +109,7 @@ internal sealed class QueryEndpoints(IMetricStore store, SemaphoreSlim slots)
         {
             await RefusedAsync(context, [new ParameterError(
                 "after", "unknown",
-                $"'after' is '{after}', which is no stored batch of client '{client}' within the id window; leave it out to start from the oldest.")]);
+                $"'after' is '{after}', which is no stored batch of client '{client}' within the id window; leave it out to start anew.")]);
             return;
         }
 
@@ -156,7 +157,8 @@ internal sealed class QueryEndpoints(IMetricStore store, SemaphoreSlim slots)
         catch (OperationCanceledException) when (limit.IsCancellationRequested)
         {
             if (!context.RequestAborted.IsCancellationRequested)
-                await UnavailableAsync(context, $"The query took more than {LongestQuery.TotalSeconds} s; ask for a shorter range or fewer series.");
+                await UnavailableAsync(
+                    context, $"The query took more than {LongestQuery.TotalSeconds} s; ask for a shorter range or fewer series.");
         }
         finally
         {
@@ -193,7 +195,8 @@ internal sealed class QueryEndpoints(IMetricStore store, SemaphoreSlim slots)
     {
         if (errors.Count == 0)
             return false;
-        await AnswerAsync(context, new Problem(StatusCodes.Status422UnprocessableEntity, string.Join(" ", errors.Select(error => error.Message)))
+        var detail = string.Join(" ", errors.Select(error => error.Message));
+        await AnswerAsync(context, new Problem(StatusCodes.Status422UnprocessableEntity, detail)
         {
             Errors = [.. errors.Select(error => new BatchError(null, error.Field, error.Code))],
         });

@@ -69,7 +69,8 @@ internal sealed class QueryParameters(IQueryCollection query)
         var readable = Units.TryParseTime(text, out var step, out var error);
         if (readable && step > TimeSpan.Zero && step.Ticks % TimeSpan.TicksPerMillisecond == 0)
             return step.Ticks / TimeSpan.TicksPerMillisecond;
-        Errors.Add(new ParameterError(field, "wrong_type", error ?? $"'{field}' is '{text}'; give whole milliseconds above zero, for example 10s."));
+        Errors.Add(new ParameterError(
+            field, "wrong_type", error ?? $"'{field}' is '{text}'; give whole milliseconds above zero, for example 10s."));
         return null;
     }
 
@@ -98,7 +99,8 @@ internal sealed class QueryParameters(IQueryCollection query)
             var value = hasValue ? Until(text, ref at, ",") : "";
             if (key.Length == 0 || value.Length == 0)
             {
-                Errors.Add(new ParameterError(field, "wrong_type", $"'{field}' is '{text}'; give key:value pairs, for example host:web-1,zone:b."));
+                Errors.Add(new ParameterError(
+                    field, "wrong_type", $"'{field}' is '{text}'; give key:value pairs, for example host:web-1,zone:b."));
                 return [];
             }
 

@@ -62,7 +62,9 @@ internal sealed partial class Retention(IMetricStore store, RetentionWindows win
     }
 
     private static long Before(DateTimeOffset now, TimeSpan window) =>
-        window >= now - DateTimeOffset.MinValue ? DateTimeOffset.MinValue.ToUnixTimeMilliseconds() : (now - window).ToUnixTimeMilliseconds();
+        window >= now - DateTimeOffset.MinValue
+            ? DateTimeOffset.MinValue.ToUnixTimeMilliseconds()
+            : (now - window).ToUnixTimeMilliseconds();
 
     private static TimeSpan Clamp(TimeSpan period) =>
         period > LongestPeriod ? LongestPeriod : period < ShortestPeriod ? ShortestPeriod : period;

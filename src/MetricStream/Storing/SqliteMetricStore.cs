@@ -53,7 +53,8 @@ internal sealed class SqliteMetricStore : IMetricStore
     }
 
     /// <summary>Opens the store at <paramref name="path"/>, creating or upgrading it. Throws <see cref="StoreOpenException"/>.</summary>
-    public static SqliteMetricStore Open(string path, StoreLimits? limits = null) => new(Path.GetFullPath(path), limits ?? new StoreLimits());
+    public static SqliteMetricStore Open(string path, StoreLimits? limits = null) =>
+        new(Path.GetFullPath(path), limits ?? new StoreLimits());
 
     internal int RememberedSeries => _writer.RememberedSeries;
 
@@ -183,7 +184,7 @@ internal sealed class SqliteMetricStore : IMetricStore
         if (!_readerSlots.Wait(ReaderWait))
         {
             throw new StoreUnavailableException(
-                $"All {Readers} readers of the store {_path} were busy for {ReaderWait.TotalSeconds} s; ask again, or ask for less at a time.",
+                $"All {Readers} readers of the store {_path} were busy for {ReaderWait.TotalSeconds} s; ask again, or for less at a time.",
                 new TimeoutException("No reader became free."));
         }
 

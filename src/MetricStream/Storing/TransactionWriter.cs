@@ -92,7 +92,7 @@ internal sealed class TransactionWriter
             if (record.Position >= transaction.NextPosition)
             {
                 throw new InvalidOperationException(
-                    $"Record {record.Position} of {transaction.Source} lies beyond the transaction's next position {transaction.NextPosition}.");
+                    $"Record {record.Position} of {transaction.Source} lies beyond the next position {transaction.NextPosition}.");
             }
 
             if (record.Position < position)
@@ -191,7 +191,8 @@ internal sealed class TransactionWriter
 
             return null;
         }
-        catch (Exception unreadable) when (unreadable is JsonException or InvalidOperationException or ArgumentException or OverflowException)
+        catch (Exception unreadable) when (
+            unreadable is JsonException or InvalidOperationException or ArgumentException or OverflowException)
         {
             // Intake has validated the body, so this is a body of another version. It must not stop the records behind it.
             return $"The body cannot be read: {unreadable.Message}";

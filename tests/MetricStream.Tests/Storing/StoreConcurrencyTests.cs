@@ -64,12 +64,9 @@ public sealed class StoreConcurrencyTests
             cancellation));
         await Task.WhenAll([writing, refusing, expiring, .. reading]);
 
-        ExpiryStep step;
-        do
-        {
-            step = store.Expire(Transactions - 20, Transactions - 20, 30);
-        }
-        while (step.More);
+        // The first round ends the one that was under way with earlier times; the second covers every series.
+        for (var rounds = 0; rounds < 2;)
+            rounds += store.Expire(Transactions - 20, Transactions - 20, 30).More ? 0 : 1;
         Assert.Equal(new StoreCounters(Transactions * 10, 0, 0, 0, Refusals), store.Counters());
         Assert.Equal([new ClientCounters("web", Transactions * 10, Refusals, Transactions - 1)], store.Clients(10));
         Assert.All(store.Series(Given.Everything, cancellation), one => Assert.Equal((130L, 149L, 40L), (one.First, one.Last, one.Samples)));
