@@ -114,12 +114,14 @@ public sealed class OpeningTests : IDisposable
 
     public void Dispose() => _test.Dispose();
 
-    /// <summary>A process that takes the queue's lock as another instance would, says so, and holds it until its input ends; exit 1 when it cannot.</summary>
+    /// <summary>A process that takes the queue's lock as another instance would, says so, and holds it until its input ends; exit 1
+    /// when it cannot.</summary>
     private Process StartLocking()
     {
         if (!OperatingSystem.IsLinux() || !File.Exists("/usr/bin/flock"))
-            Assert.Skip("A second process needs /usr/bin/flock (package util-linux), which takes the same lock as the queue on Linux only.");
-        var start = new ProcessStartInfo("/usr/bin/flock", ["-n", "-x", Path.Combine(_test.Folder, "queue.lock"), "sh", "-c", "echo held; cat"])
+            Assert.Skip("A second process needs /usr/bin/flock (package util-linux), which takes the queue's kind of lock on Linux only.");
+        var file = Path.Combine(_test.Folder, "queue.lock");
+        var start = new ProcessStartInfo("/usr/bin/flock", ["-n", "-x", file, "sh", "-c", "echo held; cat"])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

@@ -59,7 +59,8 @@ public sealed class OptionsTests
     [Fact]
     public void Opening_names_every_violation_at_once()
     {
-        var error = Assert.Throws<ArgumentException>(() => DurableQueue.Open(Good with { MaxBytes = 1, MaxRecordBytes = 0, IdleMarkAfter = TimeSpan.Zero }));
+        var bad = Good with { MaxBytes = 1, MaxRecordBytes = 0, IdleMarkAfter = TimeSpan.Zero };
+        var error = Assert.Throws<ArgumentException>(() => DurableQueue.Open(bad));
         foreach (var setting in new[] { "MaxBytes", "MaxRecordBytes", "IdleMarkAfter" })
             Assert.Contains(setting + " is", error.Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(Good.Directory));

@@ -28,7 +28,8 @@ internal sealed class TestQueue : IDisposable
         return this;
     }
 
-    /// <summary>Writes records named by their number in a clean session; each is a group of its own, so that layout does not depend on speed.</summary>
+    /// <summary>Writes records named by their number in a clean session; each is a group of its own, so that layout does not depend on
+    /// speed.</summary>
     public async Task<TestQueue> Fill(int records, Action<DurableQueue>? last = null)
     {
         using var queue = Open();
@@ -87,7 +88,8 @@ internal sealed class TestQueue : IDisposable
 
     /// <summary>Names and bytes of all files below the root, to compare before and after.</summary>
     public SortedDictionary<string, string> Snapshot() => new(
-        Directory.GetFiles(Folder).ToDictionary(f => Path.GetFileName(f), f => Convert.ToHexString(File.ReadAllBytes(f))), StringComparer.Ordinal);
+        Directory.GetFiles(Folder).ToDictionary(f => Path.GetFileName(f), f => Convert.ToHexString(File.ReadAllBytes(f))),
+        StringComparer.Ordinal);
 
     /// <summary>An empty queue of a fixed id and time, as recovery would find it after a crash right behind its creation.</summary>
     public void CreateFixed(Guid id, DateTimeOffset now) =>

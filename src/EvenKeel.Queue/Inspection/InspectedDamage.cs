@@ -18,7 +18,8 @@ public enum InspectedDamageKind
     /// <summary>The filling behind a sound record is not zero. No record is lost.</summary>
     Padding,
 
-    /// <summary>A record whose sequence an earlier segment holds already: files of two histories of the queue were mixed. Readers skip it.</summary>
+    /// <summary>A record whose sequence an earlier segment holds already: files of two histories of the queue were mixed.
+    /// Readers skip it.</summary>
     Repeated,
 
     /// <summary>Sequences that no byte of the log holds any more.</summary>
@@ -31,7 +32,8 @@ public enum InspectedDamageKind
     /// <summary>The last segment never got its header: a crash while it was made. Opening the queue removes it.</summary>
     UnfinishedSegment,
 
-    /// <summary>The position of a reader cannot be read, or belongs to another queue: that reader starts again at the oldest record.</summary>
+    /// <summary>The position of a reader cannot be read, or belongs to another queue: that reader starts again at the oldest
+    /// record.</summary>
     ReaderPosition,
 }
 

@@ -13,7 +13,8 @@ internal sealed record SegmentFile(string Name, long BaseSequence, long Length, 
 /// One way through a whole queue, front to back, in constant memory: every record that is sound, everything that is not, and the tally.
 /// What a <see cref="QueueReader"/> would skip is damage here too; beyond that it tells of damage that costs no record.
 /// </summary>
-internal sealed class LogWalk(IQueueStorage storage, Guid? queueId, IReadOnlyList<SegmentFile> files, IReadOnlyList<InspectedReader> readers)
+internal sealed class LogWalk(
+    IQueueStorage storage, Guid? queueId, IReadOnlyList<SegmentFile> files, IReadOnlyList<InspectedReader> readers)
 {
     private const int BufferBytes = 1 << 20;
 
@@ -32,7 +33,7 @@ internal sealed class LogWalk(IQueueStorage storage, Guid? queueId, IReadOnlyLis
         // 1. Readers, and what they miss before the first segment.
         foreach (var reader in readers.Where(r => r.Position is null))
             yield return Damaged(InspectedDamageKind.ReaderPosition, reader.Name + ReaderCheckpoint.FileSuffix, (0, 0), 0, 0,
-                $"The position of reader '{reader.Name}' cannot be read or belongs to another queue; it will start again at the oldest record.");
+                $"The position of reader '{reader.Name}' cannot be read or is of another queue; it starts again at the oldest record.");
         _next = _proven = files.Count > 0 ? files[0].BaseSequence : 0;
         if (files.Count > 0 && positions.Count > 0 && positions.Min() is var oldest && oldest < _next)
             yield return Damaged(InspectedDamageKind.Missing, files[0].Name, (0, 0), oldest, _next - oldest,
@@ -51,8 +52,9 @@ internal sealed class LogWalk(IQueueStorage storage, Guid? queueId, IReadOnlyLis
         var end = positions.DefaultIfEmpty(0).Max();
         if (end > _next)
         {
-            yield return Damaged(InspectedDamageKind.Missing, files.Count > 0 ? files[^1].Name : "", (files.Count > 0 ? files[^1].Length : 0, 0),
-                _next, end - _next, $"A reader has acknowledged up to {end}, but the log ends at {_next}: its end is gone. "
+            var (name, length) = files.Count > 0 ? (files[^1].Name, files[^1].Length) : ("", 0);
+            yield return Damaged(InspectedDamageKind.Missing, name, (length, 0), _next, end - _next,
+                $"A reader has acknowledged up to {end}, but the log ends at {_next}: its end is gone. "
                 + "Opening the queue leaves these sequences out.");
             _next = end;
         }
@@ -83,7 +85,8 @@ internal sealed class LogWalk(IQueueStorage storage, Guid? queueId, IReadOnlyLis
         if (following is null && file.IsUnfinished)
         {
             yield return Damaged(InspectedDamageKind.UnfinishedSegment, file.Name, (0, file.Length), file.BaseSequence, 0,
-                "The segment never got its header: a crash while it was made, or the file was cut. It holds no record; opening the queue removes it.");
+                "The segment never got its header: a crash while it was made, or the file was cut. It holds no record; "
+                + "opening the queue removes it.");
             yield break;
         }
         if (HeaderDamage(file) is { } header)
@@ -134,7 +137,8 @@ internal sealed class LogWalk(IQueueStorage storage, Guid? queueId, IReadOnlyLis
     {
         if (cursor.Sequence < _next)
             return Damaged(InspectedDamageKind.Repeated, file.Name, (start, cursor.Offset - start), cursor.Sequence, 0,
-                $"Sequence {cursor.Sequence} was in the segment before already: files of two histories of this queue were mixed. Readers skip it.");
+                $"Sequence {cursor.Sequence} was in the segment before already: files of two histories of this queue were mixed. "
+                + "Readers skip it.");
         _next = cursor.Sequence + 1;
         _records++;
         return new QueueFinding(new QueueRecord(cursor.Sequence, cursor.Payload), null);
@@ -159,8 +163,8 @@ internal sealed class LogWalk(IQueueStorage storage, Guid? queueId, IReadOnlyLis
             return null;
         _tornBytes = torn.Bytes;
         return Damaged(InspectedDamageKind.TornTail, file.Name, torn, _next, 0,
-            "No whole record: a write that a crash interrupted before it was acknowledged, or damage to the last group, which looks the same. "
-            + "Opening the queue cuts it off.");
+            "No whole record: a write that a crash interrupted before it was acknowledged, or damage to the last group, which "
+            + "looks the same. Opening the queue cuts it off.");
     }
 
     private QueueFinding? EndBefore(SegmentFile file, SegmentFile following, (long Offset, long Bytes)? tail)
@@ -172,16 +176,19 @@ internal sealed class LogWalk(IQueueStorage storage, Guid? queueId, IReadOnlyLis
             return null;
         _next = following.BaseSequence;
         return Damaged(InspectedDamageKind.Missing, file.Name, (file.Length, 0), first, _next - first,
-            $"The segment ends at sequence {first}, the next one begins at {_next}: it was cut, a segment between them is gone, or sequences were left out.");
+            $"The segment ends at sequence {first}, the next one begins at {_next}: it was cut, a segment between them is gone, "
+            + "or sequences were left out.");
     }
 
     private QueueFinding? HeaderDamage(SegmentFile file)
     {
         (InspectedDamageKind Kind, string Explanation)? damage = file switch
         {
-            { Header: null } => (InspectedDamageKind.Header, "No copy of the header can be read; the records are checked by the id that other files bear."),
+            { Header: null } => (InspectedDamageKind.Header,
+                "No copy of the header can be read; the records are checked by the id that other files bear."),
             { Header: { } h } when queueId is { } id && h.QueueId != id =>
-                (InspectedDamageKind.Header, $"The segment is of another queue ({h.QueueId}; this one is {id}). Move it to where it belongs."),
+                (InspectedDamageKind.Header,
+                    $"The segment is of another queue ({h.QueueId}; this one is {id}). Move it to where it belongs."),
             { Header: { } h } when h.BaseSequence != file.BaseSequence =>
                 (InspectedDamageKind.Header, $"The file was renamed: its own name is {SegmentFormat.FileName(h.BaseSequence)}."),
             { BothCopies: false } => (InspectedDamageKind.HeaderCopy, "One copy of the header cannot be read; the other one serves."),

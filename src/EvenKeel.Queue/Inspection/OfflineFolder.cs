@@ -21,7 +21,8 @@ internal sealed class OfflineFolder : IQueueStorage, IDisposable
 
     public string Location { get; }
 
-    /// <summary>Opens the folder. A lock file that is not there is not made: whoever has the queue open has made one, so nobody has.</summary>
+    /// <summary>Opens the folder. A lock file that is not there is not made: whoever has the queue open has made one, so nobody
+    /// has.</summary>
     public static OfflineFolder At(string directory)
     {
         var location = Path.GetFullPath(directory);
@@ -40,7 +41,8 @@ internal sealed class OfflineFolder : IQueueStorage, IDisposable
     }
 
     public static QueueOpenException Unreadable(string location, Exception error) => new(QueueOpenFailure.Unusable,
-        $"The queue in '{location}' cannot be read: {error.Message} Check the permissions; if the disk fails, copy the folder off it first.", error);
+        $"The queue in '{location}' cannot be read: {error.Message} Check the permissions; if the disk fails, copy the folder off it "
+        + "first.", error);
 
     public IReadOnlyList<StoredFile> List() =>
         [.. new DirectoryInfo(Location).EnumerateFiles().Select(f => new StoredFile(f.Name, f.Length))];
@@ -87,7 +89,8 @@ internal sealed class OfflineFolder : IQueueStorage, IDisposable
 
     private sealed class OfflineFile(string path) : IQueueFile
     {
-        private readonly SafeFileHandle _handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        private readonly SafeFileHandle _handle =
+            File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
 
         public long Length => RandomAccess.GetLength(_handle);
 

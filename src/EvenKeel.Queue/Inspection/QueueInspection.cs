@@ -113,8 +113,8 @@ public sealed class QueueInspection : IDisposable
         var header = SegmentFormat.ReadHeader(read);
         if (header is { Version: > SegmentFormat.Version } newer)
             throw new QueueOpenException(QueueOpenFailure.NewerFormat,
-                $"'{segment.FileName}' in '{Location}' has format version {newer.Version}; this program knows up to {SegmentFormat.Version}. "
-                + "Use the version that wrote it, or a newer one.");
+                $"'{segment.FileName}' in '{Location}' has format version {newer.Version}; this program knows up to "
+                + $"{SegmentFormat.Version}. Use the version that wrote it, or a newer one.");
         var both = read.Length == SegmentFormat.HeaderBytes && SegmentFormat.ReadHeader(read[SegmentFormat.HeaderCopyBytes..]) is not null
             && SegmentFormat.ReadHeader(read[..SegmentFormat.HeaderCopyBytes]) is not null;
         return new SegmentFile(segment.FileName, segment.BaseSequence, segment.Length, header, both);
@@ -122,9 +122,11 @@ public sealed class QueueInspection : IDisposable
 
     private QueueOpenException NoQueue(IReadOnlyList<StoredFile> stored)
     {
-        var there = stored.Count == 0 ? "it is empty" : $"none of its {stored.Count} files ({string.Join(", ", stored.Take(3).Select(f => f.Name))}"
-            + $"{(stored.Count > 3 ? ", …" : "")}) is named like {SegmentFormat.FileName(0)}";
-        return new QueueOpenException(QueueOpenFailure.NotFound, $"There is no queue in '{Location}': {there}. Name the folder that holds the segments.");
+        var names = string.Join(", ", stored.Take(3).Select(f => f.Name)) + (stored.Count > 3 ? ", …" : "");
+        var there = stored.Count == 0 ? "it is empty"
+            : $"none of its {stored.Count} files ({names}) is named like {SegmentFormat.FileName(0)}";
+        return new QueueOpenException(QueueOpenFailure.NotFound,
+            $"There is no queue in '{Location}': {there}. Name the folder that holds the segments.");
     }
 
     private static bool IsOfQueue(string name) =>

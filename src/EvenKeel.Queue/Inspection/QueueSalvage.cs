@@ -6,7 +6,7 @@ public sealed record SalvageOptions
     /// <summary>The source's id where no file tells it any more; null: as the files say.</summary>
     public Guid? QueueId { get; init; }
 
-    /// <summary>The sequence to begin with; the new queue then has no readers, and whoever reads it begins at its front. Null (the default):
+    /// <summary>The sequence to begin with; the new queue then has no readers, and whoever reads it begins at its front. Null (default):
     /// at the smallest position of a reader, so that what every reader has done with is not done again, and every reader goes on where it
     /// stood. Where a position cannot be read, that is the oldest record.</summary>
     public long? FromSequence { get; init; }
@@ -18,7 +18,8 @@ public sealed record SalvageOptions
 /// <param name="FromSequence">First sequence of the source that was asked for.</param>
 /// <param name="Records">Records taken over.</param>
 /// <param name="Acknowledged">Sound records left out because they lie before <paramref name="FromSequence"/>.</param>
-/// <param name="LostRecords">Records from there on that could not be read. What a torn tail held is not among them: nobody can count it.</param>
+/// <param name="LostRecords">Records from there on that could not be read. What a torn tail held is not among them: nobody can count
+/// it.</param>
 /// <param name="Source">All that was found in the source.</param>
 public sealed record SalvageReport(
     Guid SourceId, Guid NewId, long FromSequence, long Records, long Acknowledged, long LostRecords, InspectionSummary Source);
@@ -28,8 +29,8 @@ public static class QueueSalvage
 {
     private const int WindowBytes = 4 << 20;
 
-    /// <summary>Salvages the queue in <paramref name="source"/> into the folder <paramref name="destination"/>, which must be empty or absent.
-    /// Either the whole result is there at the end, durable, or none of it.</summary>
+    /// <summary>Salvages the queue in <paramref name="source"/> into the folder <paramref name="destination"/>, which must be empty or
+    /// absent. Either the whole result is there at the end, durable, or none of it.</summary>
     /// <exception cref="QueueOpenException">The source is no queue, in use, of a later format, unreadable or without a known id; or the
     /// destination is not empty or cannot be made.</exception>
     /// <exception cref="QueueRefusedException">The destination's disk is full or failed.</exception>
@@ -63,11 +64,13 @@ public static class QueueSalvage
         }
     }
 
-    private static async Task<SalvageReport> CopyAsync(QueueInspection source, string destination, long? wanted, CancellationToken cancellation)
+    private static async Task<SalvageReport> CopyAsync(
+        QueueInspection source, string destination, long? wanted, CancellationToken cancellation)
     {
         var from = wanted ?? (source.Readers.Any(r => r.Position is null) ? 0 : source.Readers.Min(r => r.Position) ?? 0);
         var positions = wanted is null ? source.Readers.Where(r => r.Position is not null).ToDictionary(r => r.Name, _ => 0L) : [];
-        await using var queue = DurableQueue.Open(new DurableQueueOptions { Directory = destination, MaxBytes = long.MaxValue, MaxRecordBytes = 1 << 30 });
+        await using var queue = DurableQueue.Open(
+            new DurableQueueOptions { Directory = destination, MaxBytes = long.MaxValue, MaxRecordBytes = 1 << 30 });
         long records = 0, acknowledged = 0, lost = 0, waitingBytes = 0;
         var waiting = new List<Task>();
         var walk = source.NewWalk();

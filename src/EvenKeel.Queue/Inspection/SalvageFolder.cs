@@ -31,7 +31,8 @@ internal sealed class SalvageFolder
             throw Refused($"'{final}' exists and is not empty. Name a folder that does not exist yet.");
         if (Path.Exists(folder.Unfinished))
             throw Refused($"'{folder.Unfinished}' is left of a salvage that was interrupted. Remove it and try again.");
-        if ((final + Path.DirectorySeparatorChar).StartsWith(Path.TrimEndingDirectorySeparator(source) + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+        var inside = Path.TrimEndingDirectorySeparator(source) + Path.DirectorySeparatorChar;
+        if ((final + Path.DirectorySeparatorChar).StartsWith(inside, StringComparison.Ordinal))
             throw Refused($"'{final}' lies in the queue that is to be salvaged. Name a folder outside of it.");
         return folder;
     }

@@ -13,6 +13,7 @@ internal static class QueueCommand
     private const int ExitSound = 0;
     private const int ExitDamage = 1;
     private const int ExitUsage = 2;
+    private const int ExitInterrupted = 130;
 
     public static Command Create()
     {
@@ -44,7 +45,10 @@ internal static class QueueCommand
     private static Command CreateVerify()
     {
         var (directory, id, json) = (DirectoryArgument(), IdOption(), JsonOption());
-        var command = new Command("verify", "Check every byte and list each damage: where it is and which records it costs.") { directory, id, json };
+        var command = new Command("verify", "Check every byte and list each damage: where it is and which records it costs.")
+        {
+            directory, id, json,
+        };
         command.SetAction(result => Run(result, () =>
         {
             using var inspection = Open(result.GetRequiredValue(directory), result.GetValue(id));
@@ -107,43 +111,43 @@ internal static class QueueCommand
         return command;
     }
 
-    private static int Run(ParseResult result, Func<int> command) => RunAsync(result, () => Task.FromResult(command())).GetAwaiter().GetResult();
+    private static int Run(ParseResult result, Func<int> command)
+    {
+        try
+        {
+            return command();
+        }
+        catch (Exception error) when (Explain(error) is { } refusal)
+        {
+            result.InvocationConfiguration.Error.WriteLine(refusal.Message);
+            return refusal.Exit;
+        }
+    }
 
-    /// <summary>Runs a command and turns what an operator can mend into a message and an exit code.</summary>
     private static async Task<int> RunAsync(ParseResult result, Func<Task<int>> command)
     {
-        var error = result.InvocationConfiguration.Error;
         try
         {
             return await command();
         }
-        catch (QueueOpenException refused)
+        catch (Exception error) when (Explain(error) is { } refusal)
         {
-            await error.WriteLineAsync(refused.Message);
-            // A disk that cannot be read is damage, and more is behind it than this command could see.
-            return refused is { Failure: QueueOpenFailure.Unusable, InnerException: IOException } ? ExitDamage : ExitUsage;
-        }
-        catch (QueueRefusedException refused)
-        {
-            await error.WriteLineAsync($"Nothing was salvaged: {refused.Message}");
-            return ExitUsage;
-        }
-        catch (QueueExportException refused)
-        {
-            await error.WriteLineAsync(refused.Message);
-            return ExitUsage;
-        }
-        catch (UnauthorizedAccessException refused)
-        {
-            await error.WriteLineAsync($"{refused.Message} Run the command as the user that metricstream runs as.");
-            return ExitUsage;
-        }
-        catch (OperationCanceledException)
-        {
-            await error.WriteLineAsync("Interrupted; nothing was left behind.");
-            return 130;
+            await result.InvocationConfiguration.Error.WriteLineAsync(refusal.Message);
+            return refusal.Exit;
         }
     }
+
+    /// <summary>What an operator can mend, as exit code and message; null for anything else, which is a bug.</summary>
+    private static (int Exit, string Message)? Explain(Exception error) => error switch
+    {
+        // A disk that cannot be read is damage, and more is behind it than this command could see.
+        QueueOpenException { Failure: QueueOpenFailure.Unusable, InnerException: IOException } => (ExitDamage, error.Message),
+        QueueOpenException or QueueExportException => (ExitUsage, error.Message),
+        QueueRefusedException => (ExitUsage, $"Nothing was salvaged: {error.Message}"),
+        UnauthorizedAccessException => (ExitUsage, $"{error.Message} Run the command as the user that metricstream runs as."),
+        OperationCanceledException => (ExitInterrupted, "Interrupted; nothing was left behind."),
+        _ => null,
+    };
 
     private static TextWriter Output(ParseResult result) => result.InvocationConfiguration.Output;
 

@@ -31,7 +31,8 @@ internal sealed class QueueCommandExport(QueueInspection inspection, TextWriter 
     {
         var full = Path.GetFullPath(path);
         if (Path.GetDirectoryName(full) == Path.TrimEndingDirectorySeparator(inspection.Location))
-            throw new QueueExportException($"--out '{full}' lies in the folder of the queue, which is not to be changed. Name a file elsewhere.");
+            throw new QueueExportException(
+                $"--out '{full}' lies in the folder of the queue, which is not to be changed. Name a file elsewhere.");
         try
         {
             using var file = new FileStream(full, FileMode.CreateNew, FileAccess.Write, FileShare.Read, 1 << 16);
@@ -39,7 +40,8 @@ internal sealed class QueueCommandExport(QueueInspection inspection, TextWriter 
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
-            throw new QueueExportException($"--out '{full}' cannot be written: {refused.Message} Name a file that does not exist, on a disk with room.", refused);
+            throw new QueueExportException(
+                $"--out '{full}' cannot be written: {refused.Message} Name a file that does not exist, on a disk with room.", refused);
         }
     }
 
@@ -66,7 +68,8 @@ internal sealed class QueueCommandExport(QueueInspection inspection, TextWriter 
             }
         }
         if (_unreadable > 0)
-            error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{_unreadable} sound records are not of a form this program knows; their lines say \"unreadable\""));
+            error.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{_unreadable} sound records are not of a form this program knows; their lines say \"unreadable\""));
     }
 
     private void WriteLine(QueueRecord record)
@@ -144,7 +147,8 @@ internal sealed class QueueCommandExport(QueueInspection inspection, TextWriter 
         }
     }
 
-    /// <summary>The same JSON without white space between its tokens: it has to fit into one line, and nothing else of it may change.</summary>
+    /// <summary>The same JSON without white space between its tokens: it has to fit into one line, and nothing else of it may
+    /// change.</summary>
     private ReadOnlySpan<byte> Compact(ReadOnlySpan<byte> json)
     {
         _compact.ResetWrittenCount();

@@ -14,16 +14,24 @@ internal static class QueueCommandReport
     public static void WriteTable(TextWriter output, QueueInspection inspection, InspectionSummary summary)
     {
         output.WriteLine($"queue    {inspection.Location}");
-        output.WriteLine($"id       {inspection.Id?.ToString("n") ?? "unknown: no header and no reader position can be read; name it with --id"}");
-        output.WriteLine(Text($"head {summary.Head}  acked {summary.Acked}  durable {summary.Durable}  proven durable {summary.ProvenDurable}"));
+        var id = inspection.Id?.ToString("n") ?? "unknown: no header and no reader position can be read; name it with --id";
+        output.WriteLine($"id       {id}");
+        output.WriteLine(
+            Text($"head {summary.Head}  acked {summary.Acked}  durable {summary.Durable}  proven durable {summary.ProvenDurable}"));
         output.WriteLine();
         output.WriteLine(Text($"{"segment",-30} {"bytes",14} {"records",12} {"lost",8} {"damages",8}  begun (UTC)"));
         foreach (var s in summary.Segments)
-            output.WriteLine(Text($"{s.File,-30} {s.Bytes,14} {s.Records,12} {s.LostRecords,8} {s.Damages,8}  {s.CreatedAt:yyyy-MM-dd HH:mm:ss}").TrimEnd());
+        {
+            var counts = Text($"{s.File,-30} {s.Bytes,14} {s.Records,12} {s.LostRecords,8} {s.Damages,8}");
+            output.WriteLine(Text($"{counts}  {s.CreatedAt:yyyy-MM-dd HH:mm:ss}").TrimEnd());
+        }
         output.WriteLine();
         output.WriteLine(Text($"{"reader",-30} {"position",14} {"waiting",12}"));
         foreach (var r in inspection.Readers)
-            output.WriteLine(Text($"{r.Name,-30} {r.Position?.ToString(CultureInfo.InvariantCulture) ?? "unreadable",14} {Waiting(summary, r),12}"));
+        {
+            var position = r.Position?.ToString(CultureInfo.InvariantCulture) ?? "unreadable";
+            output.WriteLine(Text($"{r.Name,-30} {position,14} {Waiting(summary, r),12}"));
+        }
         if (inspection.OtherFiles.Count > 0)
         {
             output.WriteLine();
@@ -45,13 +53,16 @@ internal static class QueueCommandReport
             1 => Text($", sequence {damage.FirstSequence}"),
             _ => Text($", sequences {damage.FirstSequence} to {damage.FirstSequence + damage.Records - 1}"),
         };
-        return Text($"damage: {Kind(damage.Kind)} in {damage.File} at offset {damage.Offset}, {damage.Bytes} bytes{records}. {damage.Explanation}");
+        var place = Text($"{Kind(damage.Kind)} in {damage.File} at offset {damage.Offset}, {damage.Bytes} bytes");
+        return $"damage: {place}{records}. {damage.Explanation}";
     }
 
     public static string Verdict(InspectionSummary summary)
     {
         var read = Text($"{summary.Records} records in {summary.Segments.Count} segments, {summary.Bytes} bytes");
-        return summary.IsSound ? $"sound: {read}" : Text($"not sound: {read}; {summary.Damages} damages, {summary.LostRecords} records lost")
+        if (summary.IsSound)
+            return $"sound: {read}";
+        return Text($"not sound: {read}; {summary.Damages} damages, {summary.LostRecords} records lost")
             + (summary.TornBytes > 0 ? Text($", {summary.TornBytes} bytes torn at the end") : "");
     }
 
@@ -84,7 +95,8 @@ internal static class QueueCommandReport
             output.WriteLine(Line(damage));
         if (report.Source.Damages > report.Source.Damage.Count)
             output.WriteLine(Text($"… and {report.Source.Damages - report.Source.Damage.Count} more; verify lists them all"));
-        output.WriteLine(Text($"salvaged {report.Records} records from sequence {report.FromSequence} on; {report.LostRecords} could not be read"));
+        output.WriteLine(Text(
+            $"salvaged {report.Records} records from sequence {report.FromSequence} on; {report.LostRecords} could not be read"));
         if (report.Acknowledged > 0)
             output.WriteLine(Text($"left out {report.Acknowledged} records that every reader has done with (--from 0 takes them too)"));
         output.WriteLine($"queue {report.SourceId:n} in {source} is as it was; the new one is {report.NewId:n} in {destination}");

@@ -5,7 +5,8 @@ namespace EvenKeel.Queue.Tests.Inspection;
 
 public sealed class InspectionAgreesWithReadersTests
 {
-    /// <summary>Damage of every size anywhere: what the tool calls sound is what a reader gets after opening, and the losses are the same number.</summary>
+    /// <summary>Damage of every size anywhere: what the tool calls sound is what a reader gets after opening, and the losses are the
+    /// same number.</summary>
     [Fact]
     public async Task What_the_tool_calls_sound_is_what_a_reader_gets()
     {
@@ -26,7 +27,7 @@ public sealed class InspectionAgreesWithReadersTests
                 summary = inspection.Summarize();
             }
             using var queue = test.Open();
-            Assert.True(summary.Durable == queue.Durable, $"SEED={seed}: inspection says durable {summary.Durable}, the queue {queue.Durable}");
+            Assert.True(summary.Durable == queue.Durable, $"SEED={seed}: durable {summary.Durable}, opened {queue.Durable}");
             using var reader = queue.OpenReader("all");
             var (read, quarantined) = (new List<long>(), 0L);
             while (reader.TryRead(1000, 1 << 20) is { } batch)
@@ -34,8 +35,8 @@ public sealed class InspectionAgreesWithReadersTests
                 read.AddRange(batch.Records.Select(r => r.Sequence));
                 quarantined += batch.Quarantined;
             }
-            Assert.True(sound.SequenceEqual(read), $"SEED={seed}: inspection found {sound.Count} sound records, the reader got {read.Count}");
-            Assert.True(summary.LostRecords == quarantined, $"SEED={seed}: inspection lost {summary.LostRecords}, the reader {quarantined}");
+            Assert.True(sound.SequenceEqual(read), $"SEED={seed}: inspection found {sound.Count} records, the reader {read.Count}");
+            Assert.True(summary.LostRecords == quarantined, $"SEED={seed}: {summary.LostRecords} lost, but {quarantined} quarantined");
         }
     }
 

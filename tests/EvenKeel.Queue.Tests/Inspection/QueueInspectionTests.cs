@@ -209,10 +209,12 @@ public sealed class QueueInspectionTests : IDisposable
         var absent = Assert.Throws<QueueOpenException>(() => QueueInspection.Open(_test.Folder));
         Assert.Equal(QueueOpenFailure.NotFound, absent.Failure);
         Directory.CreateDirectory(_test.Folder);
-        Assert.Contains("it is empty", Assert.Throws<QueueOpenException>(() => QueueInspection.Open(_test.Folder)).Message, StringComparison.Ordinal);
+        var empty = Assert.Throws<QueueOpenException>(() => QueueInspection.Open(_test.Folder));
+        Assert.Contains("it is empty", empty.Message, StringComparison.Ordinal);
         var file = Path.Combine(_test.Folder, "photo.jpg");
         File.WriteAllText(file, "x");
-        Assert.Contains("photo.jpg", Assert.Throws<QueueOpenException>(() => QueueInspection.Open(_test.Folder)).Message, StringComparison.Ordinal);
+        var garbage = Assert.Throws<QueueOpenException>(() => QueueInspection.Open(_test.Folder));
+        Assert.Contains("photo.jpg", garbage.Message, StringComparison.Ordinal);
         Assert.Contains("is a file", Assert.Throws<QueueOpenException>(() => QueueInspection.Open(file)).Message, StringComparison.Ordinal);
     }
 

@@ -1,3 +1,4 @@
+using System.Text;
 using EvenKeel.Queue.Inspection;
 using Xunit;
 
@@ -28,7 +29,7 @@ public sealed class QueueSalvageTests : IDisposable
             Assert.True(inspection.Summarize() is { IsSound: true, ProvenDurable: 298 });
         using var queue = _salvaged.Open();
         Assert.Equal(report.NewId, queue.Id);
-        var expected = Enumerable.Range(0, 300).Where(i => i is not (3 or 9)).Select(i => System.Text.Encoding.ASCII.GetString(TestQueue.Payload(i)));
+        var expected = Enumerable.Range(0, 300).Where(i => i is not (3 or 9)).Select(i => Encoding.ASCII.GetString(TestQueue.Payload(i)));
         Assert.Equal(expected, TestQueue.ReadAll(queue).Texts);
     }
 
@@ -133,7 +134,8 @@ public sealed class QueueSalvageTests : IDisposable
         await _test.Fill(3);
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => QueueSalvage.RunAsync(_test.Folder, _salvaged.Folder, null, cancelled.Token));
+        var salvage = QueueSalvage.RunAsync(_test.Folder, _salvaged.Folder, null, cancelled.Token);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => salvage);
         Assert.Empty(Directory.GetFileSystemEntries(_salvaged.Root));
     }
 
