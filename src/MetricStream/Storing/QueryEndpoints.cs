@@ -108,7 +108,7 @@ internal sealed class QueryEndpoints(IMetricStore store, SemaphoreSlim slots)
         if (page is null)
         {
             await RefusedAsync(context, [new ParameterError(
-                "after", "unknown",
+                "after", "missing",
                 $"'after' is '{after}', which is no stored batch of client '{client}' within the id window; leave it out to start anew.")]);
             return;
         }

@@ -71,7 +71,7 @@ public sealed class QueryEndpointsTests : IAsyncLifetime
     [InlineData("/api/clients/web/batches?limit=ten", "limit", "wrong_type")]
     [InlineData("/api/clients/web/batches?limit=1.5", "limit", "wrong_type")]
     [InlineData("/api/clients/web/batches?limit=99999999999999999999", "limit", "wrong_type")]
-    [InlineData("/api/clients/web/batches?after=nothing", "after", "unknown")]
+    [InlineData("/api/clients/web/batches?after=nothing", "after", "missing")]
     [InlineData("/api/query", "name", "missing")]
     [InlineData("/api/query?name=", "name", "missing")]
     [InlineData("/api/query?name=a&name=b", "name", "repeated")]
