@@ -36,6 +36,11 @@ internal static class DocPlants
         Plant.Guilty("doc-budgets", "a CONTRIBUTING of 41 lines", 41, ("CONTRIBUTING.md", Steps(41))),
         Plant.Innocent("doc-budgets", "150 and 40", ("README.md", Steps(150)), ("CONTRIBUTING.md", Steps(40))),
 
+        Plant.Guilty("licence", "none", 1, Queue),
+        Plant.Guilty("licence", "one word more", 1, ("LICENSE", Repository.Checkout["LICENSE"] + "Except us.\n")),
+        Plant.Innocent("licence", "as published, with other line endings", (
+            "LICENSE", Repository.Checkout["LICENSE"].ReplaceLineEndings("\r\n"))),
+
         Plant.Guilty("doc-commands", "no such project", 3, Project,
             ("README.md", "```sh\ncd x\ndotnet run -c Release --project src/R -- serve\n```")),
         Plant.Innocent("doc-commands", "a folder and a file", Project, (

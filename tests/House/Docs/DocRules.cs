@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.RegularExpressions;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -9,6 +11,8 @@ internal static partial class DocRules
 {
     private static readonly Dictionary<string, int> Budgets = new() { ["README.md"] = 150, ["CONTRIBUTING.md"] = 40 };
 
+    private const string ApacheLicenceSha256 = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30";
+
     public static IReadOnlyList<Rule> All { get; } =
     [
         new("doc-references",
@@ -17,6 +21,7 @@ internal static partial class DocRules
         new("walk-steps", "walk a message in 5 to 8 numbered steps, each with a `file:Member`.", ThinWalks),
         new("doc-links", "point the link at a file of the repository, or at a heading that exists.", BrokenLinks),
         new("doc-budgets", "shorten it, or move the detail into docs/ and link it.", LongDocs),
+        new("licence", "keep LICENSE the plain text of the Apache License 2.0, as the foundation publishes it.", AlteredLicence),
         new("doc-commands", "name a project that exists, by its path from the root.", LostCommands),
     ];
 
@@ -143,6 +148,15 @@ internal static partial class DocRules
         let lines = repository[budget.Key].TrimEnd('\n').Split('\n').Length
         where lines > budget.Value
         select new Violation(budget.Key, lines, "", $"{lines} lines, at most {budget.Value}");
+
+    private static IEnumerable<Violation> AlteredLicence(Repository repository)
+    {
+        var text = repository.HasFile("LICENSE") ? repository["LICENSE"].ReplaceLineEndings("\n") : "";
+        if (Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text))) != ApacheLicenceSha256)
+        {
+            yield return new("LICENSE", 1, "", text.Length == 0 ? "there is no licence" : "not the plain text of the Apache License 2.0");
+        }
+    }
 
     private static IEnumerable<Violation> LostCommands(Repository repository) =>
         from path in Docs(repository).Where(path => path != "CHANGELOG.md")
