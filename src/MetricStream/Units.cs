@@ -4,7 +4,7 @@ using System.Globalization;
 namespace MetricStream;
 
 /// <summary>
-/// How people write a time (<c>500ms</c>, <c>90s</c>, <c>10m</c>, <c>2h</c>, <c>30d</c>) and a size (<c>4096</c>, <c>64KiB</c>, <c>10GiB</c>)
+/// How people write a time (<c>500ms</c>, <c>90s</c>, <c>30d</c>) and a size (<c>4096</c>, <c>64KiB</c>, <c>10GiB</c>)
 /// on the command line, in settings and in query strings. Units are read in any case; a negative amount is refused, zero is not.
 /// </summary>
 internal static class Units
@@ -68,7 +68,8 @@ internal static class Units
         return true;
     }
 
-    /// <summary>Writes a time so that <see cref="ParseTime"/> reads it back: the largest unit that leaves a whole number, else milliseconds.</summary>
+    /// <summary>Writes a time so that <see cref="ParseTime"/> reads it back, in the largest unit that leaves a whole number, else in
+    /// milliseconds.</summary>
     public static string FormatTime(TimeSpan time) => time.Ticks switch
     {
         var t and not 0 when t % TimeSpan.TicksPerDay == 0 => Whole(t / TimeSpan.TicksPerDay, "d"),

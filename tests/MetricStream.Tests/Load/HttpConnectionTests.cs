@@ -91,7 +91,8 @@ public sealed class HttpConnectionTests
     {
         using var key = RSA.Create(2048);
         var request = new CertificateRequest("CN=127.0.0.1", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
-        using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        var now = TimeProvider.System.GetUtcNow();
+        using var certificate = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
         await using var server = await MisbehavingServer.StartAsync(listen => listen.UseHttps(certificate));
         var untrusting = new LoadTarget(server.Url, null, null, Limit);
         var trusting = untrusting with
