@@ -140,6 +140,35 @@ public sealed class QueueSalvageTests : IDisposable
     }
 
     [Fact]
+    public async Task A_destination_without_room_ends_the_salvage_and_nothing_is_left_there()
+    {
+        using var disk = SmallDisk.Mount(Path.Combine(_salvaged.Root, "disk"));
+        using (var queue = _test.Open())
+        {
+            for (var i = 0; i < 40; i++)
+                await queue.AppendAsync(new byte[64 << 10]);
+        }
+        var before = _test.Snapshot();
+        var refused = await Assert.ThrowsAsync<QueueRefusedException>(() => Run(Path.Combine(disk.Folder, "new")));
+        Assert.Equal(QueueRefusal.DiskFull, refused.Reason);
+        Assert.Empty(Directory.GetFileSystemEntries(disk.Folder));
+        Assert.Equal(before, _test.Snapshot());
+    }
+
+    [Fact]
+    public async Task A_queue_on_a_read_only_disk_without_lock_file_can_be_read()
+    {
+        using var disk = SmallDisk.Mount(Path.Combine(_salvaged.Root, "disk"));
+        _test.Options = _test.Options with { Directory = Path.Combine(disk.Folder, "queue") };
+        await _test.Fill(30);
+        File.Delete(Path.Combine(_test.Folder, "queue.lock"));
+        disk.MakeReadOnly();
+        using (var inspection = QueueInspection.Open(_test.Folder))
+            Assert.True(inspection.Summarize().IsSound);
+        Assert.Equal(30, (await Salvage()).Records);
+    }
+
+    [Fact]
     public async Task A_queue_in_use_is_not_salvaged()
     {
         using var queue = _test.Open();
