@@ -3,10 +3,12 @@ using System.Text.Json;
 
 namespace IntakeBench;
 
-/// <summary>The peer: the same Kestrel, the same body read to its end, the same JSON read token by token, the same answer, and nothing kept.</summary>
+/// <summary>The peer: the same Kestrel, the same body read to its end, the same JSON read token by token, the same answer, and nothing
+/// kept.</summary>
 internal static class KeepNothing
 {
-    private static readonly byte[] Answer = """{"batch_id":"01a1fe64-11e1-7eb6-90ce-7c0f5e0938a1","accepted":3,"ack":"durable"}"""u8.ToArray();
+    private static readonly byte[] Answer =
+        """{"batch_id":"01a1fe64-11e1-7eb6-90ce-7c0f5e0938a1","accepted":3,"ack":"durable"}"""u8.ToArray();
 
     public static async Task RunAsync(int port)
     {

@@ -25,15 +25,26 @@ internal sealed record Meanwhile(double StoredPerSecond, double RecordsPerGroup,
 /// <summary>The load: one batch of three metrics, posted by wrk.</summary>
 internal static partial class Load
 {
-    public const string Batch = """{"metrics":[{"name":"cpu_usage","value":75.5,"type":"gauge","tags":{"host":"web-1"}},{"name":"memory_usage","value":60.125,"type":"gauge","tags":{"host":"web-1"}},{"name":"requests_total","value":10042,"type":"counter","tags":{"host":"web-1"}}]}""";
+    public const string Batch =
+        """{"metrics":[{"name":"cpu_usage","value":75.5,"type":"gauge","tags":{"host":"web-1"}},"""
+        + """{"name":"memory_usage","value":60.125,"type":"gauge","tags":{"host":"web-1"}},"""
+        + """{"name":"requests_total","value":10042,"type":"counter","tags":{"host":"web-1"}}]}""";
 
     private static readonly HttpClient Http = new();
 
-    public static string WrkScript => $"wrk.method = 'POST'\nwrk.headers['Content-Type'] = 'application/json'\nwrk.headers['X-Client-Id'] = 'bench-1'\nwrk.body = '{Batch}'\n";
+    public static string WrkScript =>
+        $"""
+        wrk.method = 'POST'
+        wrk.headers['Content-Type'] = 'application/json'
+        wrk.headers['X-Client-Id'] = 'bench-1'
+        wrk.body = '{Batch}'
+
+        """;
 
     public static async Task<LoadResult> WrkAsync(string script, string address, int connections, int seconds)
     {
-        var start = new ProcessStartInfo("wrk", $"-t1 -c{connections} -d{seconds}s --latency -s \"{script}\" {address}/metrics") { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("wrk",
+            $"-t1 -c{connections} -d{seconds}s --latency -s \"{script}\" {address}/metrics") { RedirectStandardOutput = true };
         using var wrk = Process.Start(start)!;
         var output = await wrk.StandardOutput.ReadToEndAsync();
         await wrk.WaitForExitAsync();

@@ -25,7 +25,8 @@ using var peer = ServerProcess.Start(Path.Combine(here, "IntakeBench.dll"), $"ke
 var ours = await server.AddressAsync();
 var theirs = await peer.AddressAsync();
 
-Console.WriteLine($"{rounds} rounds of {seconds} s each; medians; batches of 3 metrics, {Load.Batch.Length} bytes; wrk with one thread on the same {Environment.ProcessorCount} cores");
+Console.WriteLine($"{rounds} rounds of {seconds} s each; medians; batches of 3 metrics, {Load.Batch.Length} bytes; "
+    + $"wrk with one thread on the same {Environment.ProcessorCount} cores");
 Console.WriteLine("connections  durable req/s  p99 ms  keep-nothing req/s  p99 ms  ratio  stored/s meanwhile  records/group  fsync us");
 foreach (var connections in new[] { 20, 64, 256 })
 {
@@ -44,9 +45,11 @@ foreach (var connections in new[] { 20, 64, 256 })
     }
     double mine = Load.Median(durable.Select(r => r.RequestsPerSecond)), peers = Load.Median(nothing.Select(r => r.RequestsPerSecond));
     Console.WriteLine($"{connections,11} {mine,14:N0} {Load.Median(durable.Select(r => r.P99Milliseconds)),7:0.0} {peers,19:N0} "
-        + $"{Load.Median(nothing.Select(r => r.P99Milliseconds)),7:0.0} {mine / peers,6:0.00} {Load.Median(meanwhile.Select(m => m.StoredPerSecond)),19:N0} "
+        + $"{Load.Median(nothing.Select(r => r.P99Milliseconds)),7:0.0} {mine / peers,6:0.00} "
+        + $"{Load.Median(meanwhile.Select(m => m.StoredPerSecond)),19:N0} "
         + $"{Load.Median(meanwhile.Select(m => m.RecordsPerGroup)),14:0.0} {Load.Median(meanwhile.Select(m => m.FsyncMicroseconds)),9:0}");
 }
 var (final, _) = await Load.StatsAsync(ours);
-Console.WriteLine($"at the end: acknowledged {final.GetProperty("acknowledged")}, stored {final.GetProperty("stored")}, queued {final.GetProperty("queued")}");
+Console.WriteLine($"at the end: acknowledged {final.GetProperty("acknowledged")}, "
+    + $"stored {final.GetProperty("stored")}, queued {final.GetProperty("queued")}");
 return 0;

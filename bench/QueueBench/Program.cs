@@ -26,7 +26,8 @@ foreach (var writers in new[] { 1, 16, 64 })
         var megabytes = Median(runs.Select(r => r.DiskBytesPerSecond)) / 1e6;
         var limit = Median(limits) / 1e6;
         Console.WriteLine($"{writers,7} {size,7} {Median(runs.Select(r => r.AppendsPerSecond)),12:N0} {megabytes,9:0.0} "
-            + $"{Median(runs.Select(r => r.RecordsPerGroup)),14:0.0} {limit,16:0.0} {megabytes / limit,6:0.00} {Median(runs.Select(r => r.AllocatedPerAppend)),23:0}");
+            + $"{Median(runs.Select(r => r.RecordsPerGroup)),14:0.0} {limit,16:0.0} {megabytes / limit,6:0.00} "
+            + $"{Median(runs.Select(r => r.AllocatedPerAppend)),23:0}");
     }
 }
 return 0;
@@ -58,7 +59,8 @@ static async Task<QueueRun> RunQueueAsync(string folder, int writers, int size, 
     })));
     var seconds = clock.Elapsed.TotalSeconds;
     double appends = counts.Sum(), groups = queue.Times.Groups - before.Groups, bytes = queue.Times.Bytes - before.Bytes;
-    return new QueueRun(appends / seconds, bytes / seconds, appends / groups, bytes / groups, (GC.GetTotalAllocatedBytes() - allocated) / appends);
+    return new QueueRun(appends / seconds, bytes / seconds, appends / groups, bytes / groups,
+        (GC.GetTotalAllocatedBytes() - allocated) / appends);
 }
 
 static double RunDisk(string folder, int bytes, TimeSpan span)

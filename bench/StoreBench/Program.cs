@@ -9,11 +9,13 @@ using MetricStream.Storing;
 //   dotnet run -c Release --project bench/StoreBench [-- SECONDS_PER_CASE [FOLDER]]
 
 var seconds = args.Length > 0 ? double.Parse(args[0], CultureInfo.InvariantCulture) : 4;
-var folder = Directory.CreateDirectory(args.Length > 1 ? args[1] : Path.Combine(Path.GetTempPath(), $"store-bench-{Environment.ProcessId}"));
+var folder = Directory.CreateDirectory(args.Length > 1 ? args[1] : Path.Combine(
+    Path.GetTempPath(), $"store-bench-{Environment.ProcessId}"));
 try
 {
     _ = Measure(60, 500, 1, folder.FullName);
-    Console.WriteLine("| series | batches/transaction | batches/s | us/batch | CPU us/batch | KB allocated/batch | file bytes/batch | expiry step ms, mean / longest |");
+    Console.WriteLine("| series | batches/transaction | batches/s | us/batch | CPU us/batch | KB allocated/batch | "
+        + "file bytes/batch | expiry step ms, mean / longest |");
     Console.WriteLine("|---|---|---|---|---|---|---|---|");
     foreach (var series in (int[])[60, 10_000])
     {
@@ -63,8 +65,10 @@ static string Measure(int series, int batchesPerTransaction, double seconds, str
     var (steps, total, longest) = ExpireAll(store);
     return string.Create(
         CultureInfo.InvariantCulture,
-        $"| {series} | {batchesPerTransaction} | {position / inStore.Elapsed.TotalSeconds:N0} | {inStore.Elapsed.TotalMicroseconds / position:N1} | " +
-        $"{cpu.TotalMicroseconds / position:N1} | {allocated / 1024.0 / position:N2} | {bytes / position} | {total.TotalMilliseconds / steps:N1} / {longest.TotalMilliseconds:N0} |");
+        $"| {series} | {batchesPerTransaction} | {position / inStore.Elapsed.TotalSeconds:N0} | " +
+        $"{inStore.Elapsed.TotalMicroseconds / position:N1} | " +
+        $"{cpu.TotalMicroseconds / position:N1} | {allocated / 1024.0 / position:N2} | {bytes / position} | " +
+        $"{total.TotalMilliseconds / steps:N1} / {longest.TotalMilliseconds:N0} |");
 }
 
 // Everything is too old: each step of the retention's size holds the writer for so long.
@@ -92,7 +96,9 @@ static byte[][] Bodies(int series)
     {
         bodies[host] = Encoding.UTF8.GetBytes(
             $$$"""
-            {"metrics":[{"name":"cpu_usage","value":{{{host % 100}}}.5,"type":"gauge","tags":{"host":"web-{{{host}}}","zone":"b"}},{"name":"memory_usage","value":{{{host}}}048.25,"type":"gauge","tags":{"host":"web-{{{host}}}","zone":"b"}},{"name":"requests_total","value":{{{host}}}123,"type":"counter","tags":{"host":"web-{{{host}}}","zone":"b"}}]}
+            {"metrics":[{"name":"cpu_usage","value":{{{host % 100}}}.5,"type":"gauge","tags":{"host":"web-{{{host}}}","zone":"b"}},
+             {"name":"memory_usage","value":{{{host}}}048.25,"type":"gauge","tags":{"host":"web-{{{host}}}","zone":"b"}},
+             {"name":"requests_total","value":{{{host}}}123,"type":"counter","tags":{"host":"web-{{{host}}}","zone":"b"}}]}
             """);
     }
 

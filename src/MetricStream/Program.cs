@@ -11,7 +11,9 @@ root.Subcommands.Add(QueueCommand.Create());
 // serve is the default: what begins with an option that is not about the program itself belongs to it.
 var known = root.Subcommands.Select(c => c.Name).ToHashSet(StringComparer.Ordinal);
 string[] aboutTheProgram = ["-h", "-?", "/?", "--help", "--version"];
-var words = args.Length > 0 && (known.Contains(args[0]) || aboutTheProgram.Contains(args[0]) || !args[0].StartsWith('-')) ? args : ["serve", .. args];
+var words = args.Length > 0 && (known.Contains(args[0]) || aboutTheProgram.Contains(args[0]) || !args[0].StartsWith('-'))
+    ? args
+    : ["serve", .. args];
 
 var parsed = root.Parse(words);
 if (parsed.Errors.Count > 0)

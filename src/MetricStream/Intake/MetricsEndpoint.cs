@@ -55,7 +55,8 @@ internal sealed partial class MetricsEndpoint : IDisposable
             await problem.WriteAsync(context);
     }
 
-    /// <summary>Walks one request from its headers to its acknowledgement. Null: it was acknowledged, or nobody is left to answer.</summary>
+    /// <summary>Walks one request from its headers to its acknowledgement. Null: it was acknowledged, or nobody is left to
+    /// answer.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Problem?> TakeAsync(HttpContext context)
     {

@@ -15,7 +15,8 @@ internal enum BatchRecordKind : byte
 /// <summary>
 /// One acknowledged acceptance as it lies in the queue: who sent it, under which batch id, when it arrived, and the body exactly
 /// as it was posted (after decompression). Layout, little-endian:
-/// <c>version u8 = 1 | kind u8 | client length u8 | batch id length u8 | metric count u32 | arrived Unix ms i64 | client | batch id | body</c>.
+/// <c>version u8 = 1 | kind u8 | client length u8 | batch id length u8 | metric count u32 | arrived Unix ms i64 | client | batch id |
+/// body</c>.
 /// </summary>
 internal readonly record struct BatchRecord(
     BatchRecordKind Kind,
@@ -33,7 +34,8 @@ internal readonly record struct BatchRecord(
     /// <summary>Writes everything before the body into <paramref name="destination"/> and returns the bytes written.
     /// Client id and batch id are ASCII of 1 to 128 characters each; intake has checked that.</summary>
     public static int WriteHeader(
-        Span<byte> destination, BatchRecordKind kind, long arrivedUnixMs, int metricCount, ReadOnlySpan<byte> clientId, ReadOnlySpan<byte> batchId)
+        Span<byte> destination, BatchRecordKind kind, long arrivedUnixMs, int metricCount,
+        ReadOnlySpan<byte> clientId, ReadOnlySpan<byte> batchId)
     {
         destination[0] = Version;
         destination[1] = (byte)kind;

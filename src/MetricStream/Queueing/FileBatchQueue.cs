@@ -16,7 +16,8 @@ internal sealed class FileBatchQueue(DurableQueue queue) : IBatchQueue
     /// <summary>True from an append that found the disk full until one succeeds.</summary>
     public bool DiskWasFull => _diskWasFull;
 
-    public ValueTask<long> AppendAsync(ReadOnlySpan<byte> header, ReadOnlySpan<byte> body) => TranslateAsync(queue.AppendAsync(header, body));
+    public ValueTask<long> AppendAsync(ReadOnlySpan<byte> header, ReadOnlySpan<byte> body) =>
+        TranslateAsync(queue.AppendAsync(header, body));
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<long> TranslateAsync(ValueTask<long> append)

@@ -30,7 +30,8 @@ internal sealed class DataDirectory : IDisposable
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new StartRefusedException($"The data directory '{path}' cannot be made: {error.Message} Name another with --data, or mend its rights.", error);
+            throw new StartRefusedException(
+                $"The data directory '{path}' cannot be made: {error.Message} Name another with --data, or mend its rights.", error);
         }
         try
         {
@@ -38,12 +39,14 @@ internal sealed class DataDirectory : IDisposable
         }
         catch (UnauthorizedAccessException error)
         {
-            throw new StartRefusedException($"The data directory '{path}' is not writable: {error.Message} Name another with --data, or mend its rights.", error);
+            throw new StartRefusedException(
+                $"The data directory '{path}' is not writable: {error.Message} Name another with --data, or mend its rights.", error);
         }
         catch (IOException error)
         {
             throw new StartRefusedException(
-                $"The data directory '{path}' is locked or not writable: {error.Message} Stop the other MetricStream that uses it, or name another with --data.", error);
+                $"The data directory '{path}' is locked or not writable: {error.Message} "
+                + "Stop the other MetricStream that uses it, or name another with --data.", error);
         }
         try
         {
@@ -82,7 +85,8 @@ internal sealed class DataDirectory : IDisposable
         }
         catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            throw new StartRefusedException($"'{file}' cannot be understood: {error.Message} Restore it, or name another directory with --data.", error);
+            throw new StartRefusedException(
+                $"'{file}' cannot be understood: {error.Message} Restore it, or name another directory with --data.", error);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

@@ -13,18 +13,35 @@ internal static class ServeCommand
     {
         Option[] options =
         [
-            new Option<string>("--host") { Description = "Address to listen on (127.0.0.1). Any other than loopback needs --insecure.", HelpName = "ADDRESS" },
+            new Option<string>("--host")
+            {
+                Description = "Address to listen on (127.0.0.1). Any other than loopback needs --insecure.",
+                HelpName = "ADDRESS",
+            },
             new Option<string>("--port") { Description = "Port to listen on (8090); 0 takes a free one.", HelpName = "PORT" },
-            new Option<bool?>("--insecure") { Description = "Let other machines in although no keys are asked for.", Arity = ArgumentArity.ZeroOrOne },
+            new Option<bool?>("--insecure")
+            {
+                Description = "Let other machines in although no keys are asked for.",
+                Arity = ArgumentArity.ZeroOrOne,
+            },
             new Option<string>("--data") { Description = "Folder for queue and store (./metricstream-data).", HelpName = "DIR" },
             new Option<string>("--queue") { Description = "Where acknowledged batches go: file.", HelpName = "file" },
             new Option<string>("--store") { Description = "The consumer's store: sqlite or none (sqlite).", HelpName = "sqlite|none" },
             new Option<string>("--retention") { Description = "How long samples are kept (30d).", HelpName = "TIME" },
             new Option<string>("--id-window") { Description = "How long batch ids and posted batches are kept (24h).", HelpName = "TIME" },
-            new Option<string>("--max-queue-bytes") { Description = "At this size of the queue intake answers 503 (10GiB).", HelpName = "SIZE" },
-            new Option<string>("--max-body-bytes") { Description = "Largest body, before and after decompression (32MiB).", HelpName = "SIZE" },
+            new Option<string>("--max-queue-bytes")
+            {
+                Description = "At this size of the queue intake answers 503 (10GiB).",
+                HelpName = "SIZE",
+            },
+            new Option<string>("--max-body-bytes")
+            {
+                Description = "Largest body, before and after decompression (32MiB).",
+                HelpName = "SIZE",
+            },
         ];
-        var command = new Command("serve", "Take metrics over HTTP, make them durable, acknowledge, store, answer queries (the default command).");
+        var command = new Command("serve",
+            "Take metrics over HTTP, make them durable, acknowledge, store, answer queries (the default command).");
         foreach (var option in options)
             command.Options.Add(option);
         command.SetAction((result, cancellation) => RunAsync(Given(result, options), cancellation));

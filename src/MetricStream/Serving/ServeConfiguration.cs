@@ -28,19 +28,23 @@ internal static class ServeConfiguration
                 .AddJsonFile("appsettings.json", optional: true, reloadOnChange: false)
                 .AddInMemoryCollection(environment
                     .Where(e => e.Key.StartsWith(EnvironmentPrefix, StringComparison.OrdinalIgnoreCase))
-                    .Select(e => KeyValuePair.Create($"{Section}:{e.Key[EnvironmentPrefix.Length..].Replace("__", ":", StringComparison.Ordinal)}", (string?)e.Value)))
+                    .Select(e => KeyValuePair.Create(ConfigurationKey(e.Key), (string?)e.Value)))
                 .AddInMemoryCollection(commandLine.Select(e => KeyValuePair.Create($"{Section}:{e.Key}", e.Value)))
                 .Build();
         }
         catch (Exception error) when (error is InvalidDataException or FormatException or IOException)
         {
-            return (null, [$"appsettings.json in '{folder}' cannot be read: {error.Message} {error.InnerException?.Message} Correct it, or remove it."]);
+            var why = $"{error.Message} {error.InnerException?.Message}".TrimEnd();
+            return (null, [$"appsettings.json in '{folder}' cannot be read: {why} Correct it, or remove it."]);
         }
         var reader = new SettingReader(root.GetSection(Section));
         var settings = Read(reader);
         reader.RefuseUnknown();
         return reader.Violations.Count == 0 ? (settings, []) : (null, reader.Violations);
     }
+
+    private static string ConfigurationKey(string variable) =>
+        $"{Section}:{variable[EnvironmentPrefix.Length..].Replace("__", ":", StringComparison.Ordinal)}";
 
     private static ServeSettings Read(SettingReader reader)
     {
@@ -60,7 +64,7 @@ internal static class ServeConfiguration
         };
         if (!settings.Insecure && !IPAddress.IsLoopback(settings.Host))
             reader.Violate("Host", settings.Host.ToString(),
-                "anybody who reaches it could post and read; listen on 127.0.0.1, or say --insecure when the network in front of it is trusted");
+                "anybody who reaches it could post and read; listen on 127.0.0.1, or say --insecure when the network is trusted");
         return settings;
     }
 

@@ -20,7 +20,8 @@ internal static partial class Server
     private const int RecordOverhead = BatchRecord.MaxHeaderBytes;
     private const long LargestSegment = 64L << 20;
 
-    // The stop, from SIGTERM on: what a balancer needs to see that the server is not ready, then the end of intake, then the drain, 20 s in all.
+    // The stop, from SIGTERM on: what a balancer needs to see that the server is not ready, then the end of intake, then the drain, 20 s
+    // in all.
     private static readonly TimeSpan NotReadyGrace = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan IntakeEnds = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan DrainEnds = TimeSpan.FromSeconds(17);
@@ -42,11 +43,13 @@ internal static partial class Server
         var windows = new RetentionWindows { Samples = settings.Retention, BatchIds = settings.IdWindow };
         using var upkeep = store is null
             ? null
-            : new StoreUpkeep(store, ledger, new Retention(store, windows, time, app.Services.GetRequiredService<ILogger<Retention>>()), time, log);
+            : new StoreUpkeep(
+                store, ledger, new Retention(store, windows, time, app.Services.GetRequiredService<ILogger<Retention>>()), time, log);
         var state = new ServerState(settings, queue, batches, store, ledger) { Loop = loop };
         var options = new IntakeOptions { MaxBodyBytes = settings.MaxBodyBytes, StopGrace = IntakeEnds };
         using var intake = new MetricsEndpoint(
-            new BatchAcceptance(batches, store, options, time), options, ledger, time, app.Services.GetRequiredService<ILogger<MetricsEndpoint>>());
+            new BatchAcceptance(batches, store, options, time), options, ledger, time,
+            app.Services.GetRequiredService<ILogger<MetricsEndpoint>>());
         Map(app, intake, state, store, time);
         // 4. A port that is in use ends the start here, before anything moves.
         await ListenAsync(app, settings, cancellation);
@@ -59,18 +62,19 @@ internal static partial class Server
         using var onStop = app.Lifetime.ApplicationStopping.Register(() => stopRequested.TrySetResult());
         using var onCancel = cancellation.Register(() => stopRequested.TrySetResult());
         await stopRequested.Task;
-        await StopAsync(app, intake, state, upkeep, log);
+        await StopAsync(app, intake, state, upkeep, time);
         return 0;
     }
 
-    private static async Task StopAsync(WebApplication app, MetricsEndpoint intake, ServerState state, StoreUpkeep? upkeep, ILogger log)
+    private static async Task StopAsync(WebApplication app, MetricsEndpoint intake, ServerState state, StoreUpkeep? upkeep, TimeProvider time)
     {
+        var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("MetricStream");
         var began = Stopwatch.GetTimestamp();
         LogStopping(log);
         // 1. Not ready, and no new batch; those in hand have until the end of intake.
         state.Draining = true;
         intake.BeginStop();
-        await Task.Delay(NotReadyGrace);
+        await Task.Delay(NotReadyGrace, time);
         // 2. The listener closes; connections still busy then are cut.
         using (var cut = new CancellationTokenSource(Remaining(began, IntakeEnds + NotReadyGrace)))
             await app.StopAsync(cut.Token);
@@ -80,7 +84,7 @@ internal static partial class Server
         if (state.Loop is { } loop)
         {
             while (state.Law().Queued > 0 && loop.Trouble is null && Remaining(began, DrainEnds) > TimeSpan.Zero)
-                await Task.Delay(TimeSpan.FromMilliseconds(20));
+                await Task.Delay(TimeSpan.FromMilliseconds(20), time);
             if (!loop.Stop(TimeSpan.FromSeconds(2)))
                 LogLoopBusy(log);
         }
@@ -177,7 +181,8 @@ internal static partial class Server
         catch (Exception error) when (error is IOException or SocketException)
         {
             throw new StartRefusedException(
-                $"Nothing can listen on {settings.Host}:{settings.Port}: {error.Message} Stop what uses the port, or choose another with --port.", error);
+                $"Nothing can listen on {settings.Host}:{settings.Port}: {error.Message} "
+                + "Stop what uses the port, or choose another with --port.", error);
         }
     }
 
@@ -196,10 +201,12 @@ internal static partial class Server
     [LoggerMessage(104, LogLevel.Information, "Stopping: no new batches are taken.")]
     private static partial void LogStopping(ILogger log);
 
-    [LoggerMessage(105, LogLevel.Warning, "{Left} acknowledged batches are not in the store yet; they are on disk and will be stored at the next start.")]
+    [LoggerMessage(105, LogLevel.Warning,
+        "{Left} acknowledged batches are not in the store yet; they are on disk and will be stored at the next start.")]
     private static partial void LogLeft(ILogger log, long left);
 
-    [LoggerMessage(106, LogLevel.Warning, "The store was busy at the deadline; its open transaction is rolled back and done again at the next start.")]
+    [LoggerMessage(106, LogLevel.Warning,
+        "The store was busy at the deadline; its open transaction is rolled back and done again at the next start.")]
     private static partial void LogLoopBusy(ILogger log);
 
     [LoggerMessage(107, LogLevel.Information, "Stopped after {Seconds:0.0} s.")]

@@ -9,7 +9,8 @@ namespace MetricStream.Serving;
 /// What the server can say of itself: readiness and the numbers of the conservation law. Acknowledged is read off the log's own sequences,
 /// stored and the rest off the store's counters, so that the law compares two independent accounts.
 /// </summary>
-internal sealed class ServerState(ServeSettings settings, DurableQueue queue, FileBatchQueue batches, IMetricStore? store, IntakeLedger ledger)
+internal sealed class ServerState(ServeSettings settings, DurableQueue queue, FileBatchQueue batches, IMetricStore? store,
+    IntakeLedger ledger)
 {
     // Room for one more small batch; below it the next append is refused.
     private const long RoomForABatch = 4096;
@@ -83,7 +84,8 @@ internal sealed class ServerState(ServeSettings settings, DurableQueue queue, Fi
     }
 }
 
-/// <summary>All in batches: <c>acknowledged = stored + queued + spilled + duplicates + quarantined + dead_lettered</c>, at rest exactly.</summary>
+/// <summary>All in batches: <c>acknowledged = stored + queued + spilled + duplicates + quarantined + dead_lettered</c>, at rest
+/// exactly.</summary>
 internal readonly record struct ConservationLaw(
     long Acknowledged, long Stored, long Queued, long Spilled, long Duplicates, long Quarantined, long DeadLettered, long Rejected)
 {

@@ -82,11 +82,15 @@ internal sealed class SettingReader(IConfiguration section, string optionPrefix 
 
     public void Violate(string key, string value, string fix) => Violations.Add($"{Option(key)} is '{value}': {fix}.");
 
-    /// <summary>A key that nothing read is a misspelling, or an option that this version does not have: it must not be taken for granted.</summary>
+    /// <summary>A key that nothing read is a misspelling, or an option that this version does not have: it must not be taken for
+    /// granted.</summary>
     public void RefuseUnknown()
     {
         foreach (var child in section.GetChildren().Where(c => !_known.Contains(c.Key)))
-            Violations.Add($"'MetricStream:{child.Key}' is no setting of this version: remove it, or correct it ({string.Join(", ", _known.Order())}).");
+        {
+            var known = string.Join(", ", _known.Order());
+            Violations.Add($"'MetricStream:{child.Key}' is no setting of this version: remove it, or correct it ({known}).");
+        }
     }
 
     private bool TryTake(string key, [NotNullWhen(true)] out string? text)

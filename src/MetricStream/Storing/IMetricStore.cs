@@ -111,5 +111,6 @@ internal sealed class StoreUnavailableException(string message, Exception inner)
 /// <summary>A query whose answer would not fit the store's bound; the message names the bound and how to ask for less.</summary>
 internal sealed class QueryTooLargeException(string message) : Exception(message);
 
-/// <summary>The store cannot be opened: not ours, damaged, newer, locked, or not writable. The message names the file and the fix.</summary>
+/// <summary>The store cannot be opened: not ours, damaged, newer, locked, or not writable. The message names the file and the
+/// fix.</summary>
 internal sealed class StoreOpenException(string message, Exception? inner = null) : Exception(message, inner);

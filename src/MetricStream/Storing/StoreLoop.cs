@@ -174,7 +174,8 @@ internal sealed partial class StoreLoop : IDisposable
         _checkpointed = _position;
     }
 
-    [LoggerMessage(1, LogLevel.Error, "{Records} records from sequence {First} on are damaged on disk and quarantined: {Segment}, offset {Offset}, {Bytes} bytes.")]
+    [LoggerMessage(1, LogLevel.Error,
+        "{Records} records from sequence {First} on are damaged on disk and quarantined: {Segment}, offset {Offset}, {Bytes} bytes.")]
     private partial void LogDamage(long records, long first, string segment, long offset, long bytes);
 
     [LoggerMessage(2, LogLevel.Error, "Nothing can be stored now; batches wait in the queue. {Reason}")]
@@ -186,7 +187,8 @@ internal sealed partial class StoreLoop : IDisposable
     [LoggerMessage(4, LogLevel.Error, "The store loop has ended: {Reason}")]
     private partial void LogQueueGone(string reason);
 
-    [LoggerMessage(5, LogLevel.Critical, "The store loop has ended by a defect. Intake goes on, batches wait in the queue; restart the server.")]
+    [LoggerMessage(5, LogLevel.Critical,
+        "The store loop has ended by a defect. Intake goes on, batches wait in the queue; restart the server.")]
     private partial void LogBug(Exception bug);
 
     [LoggerMessage(6, LogLevel.Debug, "The store loop has stopped at {Position}.")]
