@@ -39,6 +39,7 @@ internal sealed class Committer
     // Guarded by _writeGate: the commit loop, and the rare roll from outside it.
     private IQueueFile _file;
     private long _fileLength;
+    private long _baseSequence;
     private uint _salt;
     private bool _unmarked;
 
@@ -52,6 +53,7 @@ internal sealed class Committer
         _durable = log.EndSequence;
         _file = log.LastFile;
         _fileLength = log.LastLength;
+        _baseSequence = log.LastBaseSequence;
         _salt = SegmentFormat.Salt(log.QueueId, log.LastBaseSequence);
         _unmarked = true; // What recovery found is durable now; the file does not say so yet.
         _filling = new AppendGroup(2 * options.MaxPendingBytes);
@@ -181,7 +183,7 @@ internal sealed class Committer
     {
         lock (_writeGate)
         {
-            if (_fileLength > _options.SegmentBytes && Fault is null && Tail == Durable)
+            if (_fileLength > _options.SegmentBytes && Durable > _baseSequence && Fault is null && Tail == Durable)
                 Roll(Durable); // A refusal here refuses nobody's record: the next append meets the same disk and says so.
         }
     }
@@ -296,7 +298,7 @@ internal sealed class Committer
     private QueueRefusedException? Commit(AppendGroup group, long first)
     {
         // 1. A new segment when this group would outgrow the last one.
-        if (_fileLength > SegmentFormat.HeaderBytes && _fileLength + group.Length > _options.SegmentBytes && Roll(first) is { } refusal)
+        if (first > _baseSequence && _fileLength + group.Length > _options.SegmentBytes && Roll(first) is { } refusal)
             return refusal;
         // 2. Sequences and checksums, now that the place is known.
         group.Stamp(_salt, first);
@@ -378,6 +380,7 @@ internal sealed class Committer
         _file.Dispose();
         _file = next;
         _fileLength = SegmentFormat.HeaderBytes;
+        _baseSequence = baseSequence;
         _salt = SegmentFormat.Salt(_queueId, baseSequence);
         _segments.Add(new Segment(baseSequence, SegmentFormat.HeaderBytes));
         return null;
