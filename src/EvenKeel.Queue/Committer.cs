@@ -171,10 +171,13 @@ internal sealed class Committer
                 return;
             if (Tail > Durable)
                 throw new InvalidOperationException("Sequences can be skipped only while nothing is being appended.");
+            lock (_gate)
+            {
+                if ((_fault ?? (_closing ? Closed() : null)) is { } refused)
+                    throw refused;
+            }
             if (Roll(sequence) is { } refusal)
                 throw refusal;
-            lock (_gate)
-                _durable = sequence;
         }
     }
 
@@ -192,7 +195,6 @@ internal sealed class Committer
     public bool CommitPending()
     {
         AppendGroup group;
-        long first;
         TaskCompletionSource? room;
         lock (_gate)
         {
@@ -203,25 +205,33 @@ internal sealed class Committer
             _arrived = 0;
             _committing = group.Count;
             _committingBytes = group.Length;
-            first = _durable;
             (room, _room) = (_room, null);
         }
         room?.TrySetResult();
         QueueRefusedException? refusal;
-        lock (_writeGate)
-            refusal = Commit(group, first);
+        long first;
         TaskCompletionSource? news = null;
+        lock (_writeGate)
+        {
+            first = Durable; // Not earlier: until here, SkipTo may move it.
+            refusal = Commit(group, first);
+            lock (_gate)
+            {
+                // One step for whoever looks: what readers see is durable by the watermark too, and no byte counts twice.
+                _committing = _committingBytes = 0;
+                if (refusal is null)
+                {
+                    _durable = first + group.Count;
+                    _segments.Publish(_fileLength, _durable);
+                    (news, _news) = (_news, null);
+                }
+            }
+        }
         ResolvedWaiters resolved;
         lock (_gate)
         {
-            if (refusal is null)
-            {
-                _durable = first + group.Count;
-                (news, _news) = (_news, null);
-            }
             _expected = group.Count + _filling.Count;
             resolved = group.Resolve(first, refusal);
-            _committing = _committingBytes = 0;
             _spare = group;
         }
         Continue(resolved);
@@ -305,8 +315,6 @@ internal sealed class Committer
         // 3. One write and one fsync.
         if (!Write(group.Frames, out var writeRefusal))
             return writeRefusal;
-        // 4. Readers may see it.
-        _segments.Publish(_fileLength, first + group.Count);
         _unmarked = true;
         return null;
     }
@@ -382,7 +390,11 @@ internal sealed class Committer
         _fileLength = SegmentFormat.HeaderBytes;
         _baseSequence = baseSequence;
         _salt = SegmentFormat.Salt(_queueId, baseSequence);
-        _segments.Add(new Segment(baseSequence, SegmentFormat.HeaderBytes));
+        lock (_gate)
+        {
+            _durable = baseSequence;
+            _segments.Add(new Segment(baseSequence, SegmentFormat.HeaderBytes));
+        }
         return null;
     }
 
