@@ -355,7 +355,9 @@ internal sealed class Committer
     {
         try
         {
+            // Durable before anything else: once the next segment has begun, opening no longer looks for a torn tail here.
             _file.SetLength(_fileLength);
+            _file.Sync();
         }
         catch (Exception second) when (second is IOException or UnauthorizedAccessException)
         {

@@ -133,6 +133,8 @@ public sealed class QueueReader : IDisposable
         {
             switch (cursor.Next())
             {
+                case CursorStep.Record when cursor.Sequence >= _segment.EndSequence:
+                    return !_segment.IsLast && _batch.Records.Count == 0; // The trace of a refused group: these sequences went to others.
                 case CursorStep.NeedsFill when _batch.Records.Count > 0:
                     return false; // Filling would overwrite the payloads that this batch hands out.
                 case CursorStep.NeedsFill:
