@@ -116,8 +116,8 @@ public sealed class QueueReader : IDisposable
         if (_cursor is null || segment.BaseSequence != _segment.BaseSequence)
         {
             CloseSegment();
-            MissUntil(segment.BaseSequence, segment.FileName, 0, 0);
             _cursor = _queue.OpenCursor(segment, _bufferBytes);
+            MissUntil(segment.BaseSequence, segment.FileName, 0, 0);
         }
         _segment = segment;
         _cursor.Limit = segment.Length;
@@ -133,24 +133,24 @@ public sealed class QueueReader : IDisposable
         {
             switch (cursor.Next())
             {
-                case CursorStep.Record when cursor.Sequence >= _segment.EndSequence:
-                    return !_segment.IsLast && _batch.Records.Count == 0; // The trace of a refused group: these sequences went to others.
-                case CursorStep.NeedsFill when _batch.Records.Count > 0:
-                    return false; // Filling would overwrite the payloads that this batch hands out.
+                case CursorStep.NeedsFill when !_batch.IsEmpty:
+                    return false; // Filling would overwrite the payloads handed out; and were it to fail, the damage met would go unreported.
                 case CursorStep.NeedsFill:
                     cursor.Fill();
                     break;
+                case CursorStep.Record when cursor.Sequence >= _segment.EndSequence: // A refused group's: the sequence went to another record.
+                case CursorStep.End:
+                    MissUntil(_segment.EndSequence, _segment.FileName, cursor.Offset, 0);
+                    return !_segment.IsLast && _batch.IsEmpty;
                 case CursorStep.Record when cursor.Sequence >= Position:
                     MissUntil(cursor.Sequence, _segment.FileName, from, 0);
                     _batch.Add(cursor.Sequence, cursor.Payload);
                     Position = cursor.Sequence + 1;
                     break;
                 case CursorStep.Damage:
-                    MissUntil(cursor.NextSequence, _segment.FileName, cursor.Damage.Offset, cursor.Damage.Bytes);
+                    var missing = Math.Min(cursor.NextSequence, _segment.EndSequence);
+                    MissUntil(missing, _segment.FileName, cursor.Damage.Offset, cursor.Damage.Bytes);
                     break;
-                case CursorStep.End:
-                    MissUntil(_segment.EndSequence, _segment.FileName, cursor.Offset, 0);
-                    return !_segment.IsLast && _batch.Records.Count == 0;
             }
         }
         return false;

@@ -129,6 +129,7 @@ internal sealed class SegmentCursor : IDisposable
         }
         var want = (int)Math.Min(_buffer.Length, Limit - offset);
         _bufferOffset = offset;
+        _bufferLength = 0; // Should the read fail: what is in the buffer is of another offset.
         _bufferLength = _file.Read(_buffer.AsSpan(0, want), offset);
         if (_bufferLength < want)
             Limit = offset + _bufferLength; // Somebody cut the file: what is gone counts as damage at the end of the segment.
