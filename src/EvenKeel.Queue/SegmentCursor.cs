@@ -31,6 +31,7 @@ internal sealed class SegmentCursor : IDisposable
     private readonly uint _salt;
     private byte[] _buffer;
     private long _bufferOffset;
+    private long _soundEnd;
     private int _bufferLength;
 
     /// <summary>Starts behind the segment's header. <paramref name="limit"/>: bytes of the file that may be read.</summary>
@@ -39,7 +40,7 @@ internal sealed class SegmentCursor : IDisposable
         _file = file;
         _salt = SegmentFormat.Salt(queueId, baseSequence);
         _buffer = ArrayPool<byte>.Shared.Rent(Math.Max(bufferBytes, MinBufferBytes));
-        Offset = SegmentFormat.HeaderBytes;
+        Offset = _soundEnd = SegmentFormat.HeaderBytes;
         Limit = limit;
         NextSequence = baseSequence;
     }
@@ -73,13 +74,13 @@ internal sealed class SegmentCursor : IDisposable
             return CursorStep.End;
         if (Buffered(Offset) < Math.Min(SegmentFormat.FrameHeaderBytes, Limit - Offset))
             return CursorStep.NeedsFill;
-        if (SegmentFormat.ReadFrame(BufferAt(Offset), _salt) is not { } frame || !IsPlausible(frame, Offset, Offset))
+        if (SegmentFormat.ReadFrame(BufferAt(Offset), _salt) is not { } frame || !IsPlausible(frame, Offset))
             return _bufferOffset == Offset ? SkipToNextFrame() : CursorStep.NeedsFill; // The search overwrites the buffer.
         if (Buffered(Offset) < frame.FrameBytes)
             return CursorStep.NeedsFill;
 
         var start = Offset;
-        Offset += frame.FrameBytes;
+        Offset = _soundEnd = start + frame.FrameBytes;
         if (frame.Kind == FrameKind.Mark)
         {
             Sequence = NextSequence = frame.Sequence;
@@ -101,7 +102,7 @@ internal sealed class SegmentCursor : IDisposable
     public void Fill()
     {
         Load(Offset, SegmentFormat.FrameHeaderBytes);
-        if (SegmentFormat.ReadFrame(BufferAt(Offset), _salt) is { } frame && frame.FrameBytes > Buffered(Offset) && IsPlausible(frame, Offset, Offset))
+        if (SegmentFormat.ReadFrame(BufferAt(Offset), _salt) is { } frame && frame.FrameBytes > Buffered(Offset) && IsPlausible(frame, Offset))
             Load(Offset, frame.FrameBytes);
     }
 
@@ -137,10 +138,10 @@ internal sealed class SegmentCursor : IDisposable
 
     /// <summary>A frame can be here only if it ends in time and its sequence fits: each record lost since the last sound one took at
     /// least a frame header of the bytes skipped.</summary>
-    private bool IsPlausible(FrameHeader frame, long offset, long lostFrom)
+    private bool IsPlausible(FrameHeader frame, long offset)
     {
         var lost = frame.Sequence - NextSequence;
-        return offset + frame.FrameBytes <= Limit && lost >= 0 && lost <= (offset - lostFrom) / SegmentFormat.FrameHeaderBytes;
+        return offset + frame.FrameBytes <= Limit && lost >= 0 && lost <= (offset - _soundEnd) / SegmentFormat.FrameHeaderBytes;
     }
 
     private CursorStep SkipToNextFrame()
@@ -153,9 +154,10 @@ internal sealed class SegmentCursor : IDisposable
                 Load(at, SegmentFormat.FrameHeaderBytes);
             if (Buffered(at) < SegmentFormat.FrameHeaderBytes)
                 break;
-            if (SegmentFormat.ReadFrame(BufferAt(at), _salt) is { } frame && IsPlausible(frame, at, start))
+            if (SegmentFormat.ReadFrame(BufferAt(at), _salt) is { } frame && IsPlausible(frame, at))
             {
                 NextSequence = frame.Sequence;
+                _soundEnd = at;
                 return SkipTo(at, start);
             }
         }
