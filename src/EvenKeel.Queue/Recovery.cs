@@ -29,11 +29,9 @@ internal static class Recovery
         // 1. The segments in order; a last one that never got its header is the trace of a crash while it was made.
         var files = ListSegments(storage);
         string? removed = null;
-        if (files.Count > 0 && files[^1].Length <= SegmentFormat.HeaderBytes && ReadHeader(storage, files[^1]) is null)
+        if (files.Count > 0 && IsUnfinished(files[^1].Length, ReadHeader(storage, files[^1])))
         {
             removed = files[^1].FileName;
-            storage.Delete(removed);
-            storage.SyncDirectory();
             files.RemoveAt(files.Count - 1);
         }
         // 2. The queue's identity, which every header bears.
@@ -42,6 +40,11 @@ internal static class Recovery
             throw new QueueOpenException(QueueOpenFailure.Unusable,
                 $"None of the {files.Count} segments in '{storage.Location}' has a readable header, so nothing in them can be verified. "
                 + "Move the folder away to start anew, and keep it: the payloads may still be legible.");
+        if (removed is not null)
+            storage.Delete(removed);
+        // What the process before made or removed may still be in the system's memory only: a segment that is appended to, and a position
+        // that is acknowledged, must have their names on the disk.
+        storage.SyncDirectory();
         var queueId = known ?? Guid.NewGuid();
         var acknowledged = checkpoints.Where(c => c.QueueId == queueId).Select(c => c.Position).DefaultIfEmpty(0).Max();
         // 3. The end of the log, from the last segment.
@@ -71,6 +74,10 @@ internal static class Recovery
             throw;
         }
     }
+
+    /// <summary>Whether a last segment is the trace of a crash while it was made: its header was never durable, so it never held a record.</summary>
+    public static bool IsUnfinished(long length, SegmentHeader? header) =>
+        length < SegmentFormat.HeaderBytes || (length == SegmentFormat.HeaderBytes && header is null);
 
     public static List<Segment> ListSegments(IQueueStorage storage) =>
         [.. storage.List()

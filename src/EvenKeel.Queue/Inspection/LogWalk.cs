@@ -6,7 +6,7 @@ namespace EvenKeel.Queue.Inspection;
 internal sealed record SegmentFile(string Name, long BaseSequence, long Length, SegmentHeader? Header, bool BothCopies)
 {
     /// <summary>What recovery takes for the trace of a crash while the segment was made.</summary>
-    public bool IsUnfinished => Header is null && Length <= SegmentFormat.HeaderBytes;
+    public bool IsUnfinished => Recovery.IsUnfinished(Length, Header);
 }
 
 /// <summary>
