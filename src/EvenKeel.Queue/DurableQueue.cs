@@ -91,6 +91,8 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
         {
             var checkpoints = ReaderCheckpoint.LoadAll(storage);
             var log = Queue.Recovery.Run(storage, checkpoints, time.GetUtcNow());
+            foreach (var checkpoint in checkpoints.Where(c => c.QueueId == log.QueueId))
+                checkpoint.Confirm();
             var committer = new Committer(options, storage, log, time, ownThread);
             var queue = new DurableQueue(storage, queueLock, log, committer, checkpoints.Where(c => c.QueueId == log.QueueId));
             if (log.Report.SkippedSequences > 0)
@@ -204,7 +206,22 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
                 throw new InvalidOperationException($"Reader '{reader}' acknowledges {sequence}, but only what is below {Durable} is durable.");
             try
             {
-                checkpoint.Save(Id, sequence);
+                checkpoint.Write(Id, sequence);
+            }
+            catch (IOException error) when (DiskErrors.IsOutOfSpace(error))
+            {
+                throw new QueueRefusedException(QueueRefusal.DiskFull,
+                    $"The position {sequence} of reader '{reader}' has no room on the disk under '{_storage.Location}': {error.Message} "
+                    + "Free space there and acknowledge again.", error);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                _committer.Fail($"writing the position of reader '{reader}'", error);
+                throw _committer.Fault!;
+            }
+            try
+            {
+                checkpoint.Sync(Id, sequence);
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)
             {

@@ -12,6 +12,7 @@ internal sealed class ReaderCheckpoint : IDisposable
     public const string FileSuffix = ".reader";
 
     // Slots lie in different disk blocks: a torn block harms one of them.
+    private const int Slots = 2;
     private const int SlotStride = 4096;
     private const int SlotBytes = 56;
     private const ulong Magic = 0x44455252_514B45; // "EKQRRED" in file order.
@@ -40,13 +41,39 @@ internal sealed class ReaderCheckpoint : IDisposable
     public static ReaderCheckpoint Create(IQueueStorage storage, string name, Guid queueId, long position)
     {
         var checkpoint = new ReaderCheckpoint(storage, name) { _file = storage.Create(name + FileSuffix) };
-        checkpoint.Save(queueId, position);
-        storage.SyncDirectory();
-        return checkpoint;
+        try
+        {
+            // Both slots get their blocks now: on a full disk a reader must be able to say that records can go.
+            for (var slot = 0; slot < Slots; slot++)
+            {
+                checkpoint.Write(queueId, position);
+                checkpoint.Sync(queueId, position);
+            }
+            storage.SyncDirectory();
+            return checkpoint;
+        }
+        catch
+        {
+            // Nobody will be told of this reader, so it must not hold records back.
+            checkpoint.Dispose();
+            storage.Delete(name + FileSuffix);
+            throw;
+        }
     }
 
-    /// <summary>Makes the position durable. On an exception the position before it still is.</summary>
-    public void Save(Guid queueId, long position)
+    /// <summary>Makes sure that the position just loaded is on the disk: 1. a save whose fsync failed, or never came because the process was
+    /// killed, left its bytes in the system's memory; 2. opening reads them and segments are removed by them; 3. after a power loss the
+    /// position before would be back, and point at what is gone. The same slot with the same bytes: a torn write harms nothing that counts.</summary>
+    public void Confirm()
+    {
+        _generation--;
+        Write(QueueId, Position);
+        Sync(QueueId, Position);
+    }
+
+    /// <summary>Writes the position into the older slot. It counts only after <see cref="Sync"/>; until then, and on an exception, the one
+    /// before it holds, and another may be written in its place.</summary>
+    public void Write(Guid queueId, long position)
     {
         _file ??= _storage.Open(Name + FileSuffix);
         Span<byte> slot = stackalloc byte[SlotBytes];
@@ -57,8 +84,13 @@ internal sealed class ReaderCheckpoint : IDisposable
         BinaryPrimitives.WriteInt64LittleEndian(slot[24..], position);
         queueId.TryWriteBytes(slot[32..]);
         BinaryPrimitives.WriteUInt32LittleEndian(slot[48..], Crc32C.Append(Crc32C.Seed, slot[..48]));
-        _file.Write(slot, (_generation + 1) % 2 * SlotStride);
-        _file.Sync();
+        _file.Write(slot, (_generation + 1) % Slots * SlotStride);
+    }
+
+    /// <summary>Makes the position just written durable. After an exception nobody knows which one is: never retry.</summary>
+    public void Sync(Guid queueId, long position)
+    {
+        _file!.Sync();
         _generation++;
         QueueId = queueId;
         Position = position;
@@ -71,7 +103,7 @@ internal sealed class ReaderCheckpoint : IDisposable
         var checkpoint = new ReaderCheckpoint(storage, name);
         using var file = storage.Open(name + FileSuffix);
         Span<byte> slot = stackalloc byte[SlotBytes];
-        for (var i = 0; i < 2; i++)
+        for (var i = 0; i < Slots; i++)
         {
             if (file.Read(slot, i * SlotStride) != SlotBytes
                 || BinaryPrimitives.ReadUInt64LittleEndian(slot) != Magic
