@@ -87,22 +87,35 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
     {
         var queueLock = storage.TryLock(LockFile) ?? throw new QueueOpenException(QueueOpenFailure.InUse,
             $"The queue in '{storage.Location}' is open elsewhere. Stop the other process, or use another folder.");
+        IReadOnlyList<ReaderCheckpoint> checkpoints = [];
+        RecoveredLog? log = null;
+        DurableQueue? queue = null;
         try
         {
-            var checkpoints = ReaderCheckpoint.LoadAll(storage);
-            var log = Queue.Recovery.Run(storage, checkpoints, time.GetUtcNow());
-            foreach (var checkpoint in checkpoints.Where(c => c.QueueId == log.QueueId))
-                checkpoint.Confirm();
-            var committer = new Committer(options, storage, log, time, ownThread);
-            var queue = new DurableQueue(storage, queueLock, log, committer, checkpoints.Where(c => c.QueueId == log.QueueId));
-            if (log.Report.SkippedSequences > 0)
-                committer.SkipTo(log.EndSequence + log.Report.SkippedSequences);
+            checkpoints = ReaderCheckpoint.LoadAll(storage);
+            log = Queue.Recovery.Run(storage, checkpoints, time.GetUtcNow());
+            foreach (var checkpoint in checkpoints)
+                checkpoint.Confirm(log.QueueId, log.Segments.Head);
+            queue = new DurableQueue(storage, queueLock, log, new Committer(options, storage, log, time, ownThread), checkpoints);
+            queue.SkipTo(checkpoints.Select(c => c.Position).DefaultIfEmpty(0).Max());
             queue.RemoveReadSegments();
             return queue;
         }
-        catch
+        catch (Exception error)
         {
-            queueLock.Dispose();
+            if (queue is not null)
+            {
+                queue.Dispose(); // With its thread, its files and the lock.
+            }
+            else
+            {
+                foreach (var checkpoint in checkpoints)
+                    checkpoint.Dispose();
+                log?.LastFile.Dispose();
+                queueLock.Dispose();
+            }
+            if (error is QueueRefusedException refused)
+                throw new QueueOpenException(QueueOpenFailure.Unusable, $"The queue in '{storage.Location}' cannot go on: {refused.Message}", refused);
             throw;
         }
     }
@@ -242,9 +255,6 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
     {
         try
         {
-            // A checkpoint that could not be read at opening is in the way of a new one.
-            if (_storage.List().Any(f => f.Name == name + ReaderCheckpoint.FileSuffix))
-                _storage.Delete(name + ReaderCheckpoint.FileSuffix);
             return ReaderCheckpoint.Create(_storage, name, Id, Segments.Head);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)

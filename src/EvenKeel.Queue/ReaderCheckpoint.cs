@@ -64,8 +64,14 @@ internal sealed class ReaderCheckpoint : IDisposable
     /// <summary>Makes sure that the position just loaded is on the disk: 1. a save whose fsync failed, or never came because the process was
     /// killed, left its bytes in the system's memory; 2. opening reads them and segments are removed by them; 3. after a power loss the
     /// position before would be back, and point at what is gone. The same slot with the same bytes: a torn write harms nothing that counts.</summary>
-    public void Confirm()
+    /// <remarks>One that cannot be read, or is of another queue, holds what is there from <paramref name="head"/> on, but only in memory.</remarks>
+    public void Confirm(Guid queueId, long head)
     {
+        if (QueueId != queueId)
+        {
+            (QueueId, Position) = (queueId, head);
+            return;
+        }
         _generation--;
         Write(QueueId, Position);
         Sync(QueueId, Position);

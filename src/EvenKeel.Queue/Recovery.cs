@@ -8,7 +8,8 @@ namespace EvenKeel.Queue;
 /// <param name="RemovedUnfinishedSegment">Name of a segment whose creation a crash had interrupted; null when there was none.</param>
 /// <param name="SkippedSequences">Sequences left out because a reader had acknowledged beyond the end of the log: records were lost
 /// that had been made durable (a restored copy, a disk that lied). 0 on a sound disk.</param>
-/// <param name="DamagedCheckpoints">Names of readers whose position could not be read; they start again at the oldest record.</param>
+/// <param name="DamagedCheckpoints">Names of readers whose position could not be read; they start again at the oldest record, which
+/// is kept until they acknowledge it or are removed.</param>
 public sealed record QueueRecovery(
     long TornBytes, string? RemovedUnfinishedSegment, long SkippedSequences, IReadOnlyList<string> DamagedCheckpoints);
 
@@ -59,7 +60,7 @@ internal static class Recovery
             //    crash may have left pages that only look clean.
             if (tail < last.Length)
                 file.SetLength(tail);
-            Rewrite(file, provenTail, tail);
+            Rewrite(file, provenTail == SegmentFormat.HeaderBytes ? 0 : provenTail, tail);
             file.Sync();
             var tornBytes = last.Length - tail;
             last.Length = tail;
