@@ -147,17 +147,29 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
     }
 
     /// <summary>Forgets a reader that is not open, so that it holds no records back any more. False when there is none of that name.</summary>
+    /// <exception cref="QueueRefusedException">The queue is faulted, or this faulted it: the reader may still be there after opening anew.</exception>
     public bool RemoveReader(string name)
     {
         lock (_gate)
         {
             if (_openReaders.Contains(name))
                 throw new InvalidOperationException($"Reader '{name}' is open; dispose it before it is removed.");
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_committer.Fault is { } fault)
+                throw fault;
             if (!_checkpoints.Remove(name, out var checkpoint))
                 return false;
             checkpoint.Dispose();
-            _storage.Delete(name + ReaderCheckpoint.FileSuffix);
-            _storage.SyncDirectory();
+            try
+            {
+                _storage.Delete(name + ReaderCheckpoint.FileSuffix);
+                _storage.SyncDirectory();
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                _committer.Fail($"removing reader '{name}'", error);
+                throw _committer.Fault!;
+            }
         }
         RemoveReadSegments();
         return true;
@@ -265,7 +277,9 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
         }
     }
 
-    private long AckedLocked() => _checkpoints.Count == 0 ? Segments.Head : _checkpoints.Values.Min(c => c.Position);
+    private long AckedLocked() => _checkpoints.Count == 0
+        ? Segments.Head
+        : Math.Max(Segments.Head, _checkpoints.Values.Min(c => c.Position)); // Segments that the disk lost may have begun before Head.
 
     /// <summary>Removes the segments that every reader is done with. The positions that say so are durable already: a crash in between
     /// leaves segments too many, which the next opening removes.</summary>
@@ -273,7 +287,7 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
     {
         lock (_gate)
         {
-            if (_checkpoints.Count == 0 || _committer.Fault is not null)
+            if (_disposed || _checkpoints.Count == 0 || _committer.Fault is not null)
                 return;
             var acked = AckedLocked();
             if (acked == Durable)
