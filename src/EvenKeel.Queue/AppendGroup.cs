@@ -28,6 +28,9 @@ internal sealed class AppendWaiter(AppendWaiterPool pool) : IValueTaskSource<lon
 
     public long GetResult(short token)
     {
+        // A caller's mistake (a result taken twice, or too early) must not hand this waiter to somebody else while a group still has it.
+        if (_core.GetStatus(token) == ValueTaskSourceStatus.Pending)
+            throw new InvalidOperationException("The append has no outcome yet: await it, or turn it into a task with AsTask() first.");
         try
         {
             return _core.GetResult(token);
