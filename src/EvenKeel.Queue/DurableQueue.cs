@@ -140,8 +140,8 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
             ObjectDisposedException.ThrowIf(_disposed, this);
             if (!_openReaders.Add(name))
                 throw new InvalidOperationException($"Reader '{name}' is open already; a reader is used by one at a time.");
-            if (!_checkpoints.TryGetValue(name, out var checkpoint))
-                _checkpoints[name] = checkpoint = NewCheckpointLocked(name);
+            if (!_checkpoints.TryGetValue(name, out var checkpoint) || !checkpoint.IsOnDisk)
+                _checkpoints[name] = checkpoint = NewCheckpointLocked(name, checkpoint);
             return new QueueReader(this, name, checkpoint.Position);
         }
     }
@@ -263,11 +263,15 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
             _openReaders.Remove(reader.Name);
     }
 
-    private ReaderCheckpoint NewCheckpointLocked(string name)
+    /// <param name="name">Of the reader.</param>
+    /// <param name="unreadable">The one that could not be read at opening, whose file is in the way.</param>
+    private ReaderCheckpoint NewCheckpointLocked(string name, ReaderCheckpoint? unreadable)
     {
         try
         {
-            return ReaderCheckpoint.Create(_storage, name, Id, Segments.Head);
+            if (unreadable is not null)
+                _storage.Delete(name + ReaderCheckpoint.FileSuffix);
+            return ReaderCheckpoint.Create(_storage, name, Id, unreadable?.Position ?? Segments.Head);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

@@ -35,6 +35,9 @@ internal sealed class ReaderCheckpoint : IDisposable
     /// <summary>The sequence after the last one acknowledged, as it is on disk.</summary>
     public long Position { get; private set; }
 
+    /// <summary>False for one that could not be read at opening and has not been written since.</summary>
+    public bool IsOnDisk { get; private set; }
+
     public static IReadOnlyList<ReaderCheckpoint> LoadAll(IQueueStorage storage) =>
         [.. storage.List().Where(f => f.Name.EndsWith(FileSuffix, StringComparison.Ordinal)).Select(f => Load(storage, f.Name[..^FileSuffix.Length]))];
 
@@ -97,6 +100,7 @@ internal sealed class ReaderCheckpoint : IDisposable
     public void Sync(Guid queueId, long position)
     {
         _file!.Sync();
+        IsOnDisk = true;
         _generation++;
         QueueId = queueId;
         Position = position;
