@@ -138,6 +138,8 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_committer.Fault is { } fault && !_checkpoints.ContainsKey(name))
+                throw fault;
             if (!_openReaders.Add(name))
                 throw new InvalidOperationException($"Reader '{name}' is open already; a reader is used by one at a time.");
             if (!_checkpoints.TryGetValue(name, out var checkpoint) || !checkpoint.IsOnDisk)
@@ -264,14 +266,21 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
     }
 
     /// <param name="name">Of the reader.</param>
-    /// <param name="unreadable">The one that could not be read at opening, whose file is in the way.</param>
+    /// <param name="unreadable">The one that could not be read at opening; its file is written anew.</param>
     private ReaderCheckpoint NewCheckpointLocked(string name, ReaderCheckpoint? unreadable)
     {
         try
         {
-            if (unreadable is not null)
-                _storage.Delete(name + ReaderCheckpoint.FileSuffix);
-            return ReaderCheckpoint.Create(_storage, name, Id, unreadable?.Position ?? Segments.Head);
+            if (unreadable is null)
+                return ReaderCheckpoint.Create(_storage, name, Id, Segments.Head);
+            unreadable.WriteSlots(Id, unreadable.Position);
+            return unreadable;
+        }
+        catch (StaleFileException error)
+        {
+            _openReaders.Remove(name);
+            _committer.Fail($"making reader '{name}'", error);
+            throw _committer.Fault!;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

@@ -46,21 +46,25 @@ internal sealed class ReaderCheckpoint : IDisposable
         var checkpoint = new ReaderCheckpoint(storage, name) { _file = storage.Create(name + FileSuffix) };
         try
         {
-            // Both slots get their blocks now: on a full disk a reader must be able to say that records can go.
-            for (var slot = 0; slot < Slots; slot++)
-            {
-                checkpoint.Write(queueId, position);
-                checkpoint.Sync(queueId, position);
-            }
+            checkpoint.WriteSlots(queueId, position);
             storage.SyncDirectory();
             return checkpoint;
         }
         catch
         {
-            // Nobody will be told of this reader, so it must not hold records back.
             checkpoint.Dispose();
-            storage.Delete(name + FileSuffix);
+            StaleFileException.Remove(storage, name + FileSuffix); // Nobody will be told of this reader, so it must not hold records back.
             throw;
+        }
+    }
+
+    /// <summary>Writes every slot, so that each has its blocks: on a full disk a reader must be able to say that records can go.</summary>
+    public void WriteSlots(Guid queueId, long position)
+    {
+        for (var slot = 0; slot < Slots; slot++)
+        {
+            Write(queueId, position);
+            Sync(queueId, position);
         }
     }
 
