@@ -9,6 +9,7 @@ namespace EvenKeel.Queue;
 /// </summary>
 internal sealed class Committer
 {
+    private const int FramingBytes = SegmentFormat.HeaderBytes + 8 * SegmentFormat.FrameHeaderBytes; // Of two records, generously.
     private static readonly TimeSpan GatherAtMost = TimeSpan.FromMicroseconds(50);
 
     private readonly object _gate = new();
@@ -20,6 +21,7 @@ internal sealed class Committer
     private readonly AppendWaiterPool _waiters = new();
     private readonly Thread? _thread;
     private readonly Guid _queueId;
+    private readonly long _longestRecord;
 
     // Guarded by _gate.
     private CommitTimes _times;
@@ -50,6 +52,9 @@ internal sealed class Committer
         _segments = log.Segments;
         _time = time;
         _queueId = log.QueueId;
+        // The last segment cannot leave while it is the last, and one such record may be in it: there must be room for another, or the
+        // queue would answer Full for ever.
+        _longestRecord = Math.Min(options.MaxRecordBytes, options.MaxBytes / 2 - FramingBytes);
         _durable = log.EndSequence;
         _file = log.LastFile;
         _fileLength = log.LastLength;
@@ -87,8 +92,9 @@ internal sealed class Committer
     public ValueTask<long> Append(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
     {
         var payload = (long)first.Length + second.Length;
-        if (payload > _options.MaxRecordBytes)
-            return Refuse(QueueRefusal.TooLarge, $"The record has {payload} bytes, the queue takes {_options.MaxRecordBytes} (MaxRecordBytes).");
+        if (payload > _longestRecord)
+            return Refuse(QueueRefusal.TooLarge, $"The record has {payload} bytes, the queue takes {_longestRecord}: "
+                + $"MaxRecordBytes is {_options.MaxRecordBytes}, and two of the longest must fit into MaxBytes ({_options.MaxBytes}).");
         var checksum = Crc32C.Append(Crc32C.Append(Crc32C.Seed, first), second);
         var frameBytes = (int)SegmentFormat.FrameBytes(payload);
         Task room;
@@ -214,7 +220,15 @@ internal sealed class Committer
         lock (_writeGate)
         {
             first = Durable; // Not earlier: until here, SkipTo may move it.
-            refusal = Commit(group, first);
+            try
+            {
+                refusal = Commit(group, first);
+            }
+            catch (Exception bug) when (_thread is not null) // A simulated crash passes: its process is gone. Here somebody waits.
+            {
+                Fail("the commit loop", bug);
+                refusal = Fault;
+            }
             lock (_gate)
             {
                 // One step for whoever looks: what readers see is durable by the watermark too, and no byte counts twice.

@@ -14,7 +14,7 @@ public sealed record DurableQueueOptions
     /// room. Default 10 GiB. At least four segments: what is read up must be able to leave.</summary>
     public long MaxBytes { get; init; } = 10L << 30;
 
-    /// <summary>Longest record in bytes. Default 64 MiB.</summary>
+    /// <summary>Longest record in bytes; two must fit into <see cref="MaxBytes"/>, so a smaller half of that counts instead. Default 64 MiB.</summary>
     public int MaxRecordBytes { get; init; } = 64 << 20;
 
     /// <summary>Bytes that may wait for the next group commit; at it, appends wait their turn. Default 16 MiB.</summary>
