@@ -60,7 +60,7 @@ internal sealed class Committer
         _fileLength = log.LastLength;
         _baseSequence = log.LastBaseSequence;
         _salt = SegmentFormat.Salt(log.QueueId, log.LastBaseSequence);
-        _unmarked = true; // What recovery found is durable now; the file does not say so yet.
+        _unmarked = !log.IsMarked; // What recovery found is durable now, whether or not the file says so.
         _filling = new AppendGroup(2 * options.MaxPendingBytes);
         _spare = new AppendGroup(2 * options.MaxPendingBytes);
         if (!ownThread)

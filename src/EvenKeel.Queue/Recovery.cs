@@ -15,7 +15,11 @@ public sealed record QueueRecovery(
 
 /// <summary>The log after recovery: what the committer goes on from.</summary>
 internal sealed record RecoveredLog(
-    Guid QueueId, SegmentList Segments, long EndSequence, long LastBaseSequence, IQueueFile LastFile, long LastLength, QueueRecovery Report);
+    Guid QueueId, SegmentList Segments, long EndSequence, long LastBaseSequence, IQueueFile LastFile, long LastLength, QueueRecovery Report)
+{
+    /// <summary>Whether the log ends with the mark that says all of it is durable.</summary>
+    public bool IsMarked { get; init; }
+}
 
 /// <summary>
 /// Opens the log. Only the last segment is read: what lies before it was complete when it was begun. Its cost is that of one
@@ -67,7 +71,10 @@ internal static class Recovery
             // 5. Sequences that a reader has acknowledged are never given to other records.
             var skipped = Math.Max(0, acknowledged - endSequence);
             var report = new QueueRecovery(tornBytes, removed, skipped, Unreadable(checkpoints, queueId));
-            return new RecoveredLog(queueId, new SegmentList(files, endSequence), endSequence, last.BaseSequence, file, tail, report);
+            return new RecoveredLog(queueId, new SegmentList(files, endSequence), endSequence, last.BaseSequence, file, tail, report)
+            {
+                IsMarked = tail == provenTail + SegmentFormat.FrameHeaderBytes,
+            };
         }
         catch
         {
