@@ -273,7 +273,7 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
         {
             if (unreadable is null)
                 return ReaderCheckpoint.Create(_storage, name, Id, Segments.Head);
-            unreadable.WriteSlots(Id, unreadable.Position);
+            unreadable.Begin(Id, unreadable.Position);
             return unreadable;
         }
         catch (StaleFileException error)

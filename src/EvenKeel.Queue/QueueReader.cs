@@ -11,6 +11,7 @@ public sealed class QueueReader : IDisposable
     private SegmentCursor? _cursor;
     private ReadableSegment _segment;
     private int _bufferBytes;
+    private bool _carriesDamage;
     private bool _disposed;
 
     internal QueueReader(DurableQueue queue, string name, long position)
@@ -66,12 +67,15 @@ public sealed class QueueReader : IDisposable
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxRecords, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxBytes, 1);
-        _batch.Clear();
+        if (!_carriesDamage)
+            _batch.Clear();
+        _carriesDamage = true; // Should the disk fail now: what was met before is reported with the next read.
         _bufferBytes = Math.Min(maxBytes, 4 << 20);
         // 1. Segment after segment, until the batch is full or everything durable was met.
         while (OpenSegment() && ReadSegment(maxRecords, maxBytes))
         {
         }
+        _carriesDamage = false;
         // 2. What was damaged counts as read: it is quarantined, never met again.
         _batch.NextPosition = Position;
         return _batch.IsEmpty ? null : _batch;
@@ -83,6 +87,7 @@ public sealed class QueueReader : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(sequence);
         CloseSegment();
+        _carriesDamage = false;
         Position = sequence;
     }
 
@@ -133,15 +138,15 @@ public sealed class QueueReader : IDisposable
         {
             switch (cursor.Next())
             {
-                case CursorStep.NeedsFill when !_batch.IsEmpty:
-                    return false; // Filling would overwrite the payloads handed out; and were it to fail, the damage met would go unreported.
+                case CursorStep.NeedsFill when _batch.Records.Count > 0:
+                    return false; // Filling would overwrite the payloads that this batch hands out.
                 case CursorStep.NeedsFill:
                     cursor.Fill();
                     break;
                 case CursorStep.Record when cursor.Sequence >= _segment.EndSequence: // A refused group's: the sequence went to another record.
                 case CursorStep.End:
                     MissUntil(_segment.EndSequence, _segment.FileName, cursor.Offset, 0);
-                    return !_segment.IsLast && _batch.IsEmpty;
+                    return !_segment.IsLast && _batch.Records.Count == 0;
                 case CursorStep.Record when cursor.Sequence >= Position:
                     MissUntil(cursor.Sequence, _segment.FileName, from, 0);
                     _batch.Add(cursor.Sequence, cursor.Payload);

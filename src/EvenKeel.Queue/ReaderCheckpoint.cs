@@ -46,7 +46,7 @@ internal sealed class ReaderCheckpoint : IDisposable
         var checkpoint = new ReaderCheckpoint(storage, name) { _file = storage.Create(name + FileSuffix) };
         try
         {
-            checkpoint.WriteSlots(queueId, position);
+            checkpoint.Begin(queueId, position);
             storage.SyncDirectory();
             return checkpoint;
         }
@@ -58,14 +58,15 @@ internal sealed class ReaderCheckpoint : IDisposable
         }
     }
 
-    /// <summary>Writes every slot, so that each has its blocks: on a full disk a reader must be able to say that records can go.</summary>
-    public void WriteSlots(Guid queueId, long position)
+    /// <summary>Writes one slot, and zeros into the other so that it has its block: on a full disk a reader must be able to say that
+    /// records can go.</summary>
+    public void Begin(Guid queueId, long position)
     {
-        for (var slot = 0; slot < Slots; slot++)
-        {
-            Write(queueId, position);
-            Sync(queueId, position);
-        }
+        Write(queueId, position);
+        Span<byte> empty = stackalloc byte[SlotBytes];
+        empty.Clear();
+        _file!.Write(empty, _generation % Slots * SlotStride);
+        Sync(queueId, position);
     }
 
     /// <summary>Makes sure that the position just loaded is on the disk: 1. a save whose fsync failed, or never came because the process was
