@@ -1,0 +1,122 @@
+using System.Net;
+using MetricStream.Serving;
+using Xunit;
+
+namespace MetricStream.Tests.Serving;
+
+public sealed class ServeConfigurationTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("metricstream-settings-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Nothing_said_gives_the_defaults_of_the_contract()
+    {
+        var (settings, violations) = Read();
+
+        Assert.Empty(violations);
+        Assert.NotNull(settings);
+        Assert.Equal(IPAddress.Loopback, settings.Host);
+        Assert.Equal(8090, settings.Port);
+        Assert.Equal("./metricstream-data", settings.Data);
+        Assert.Equal(QueueKind.File, settings.Queue);
+        Assert.Equal(StoreKind.Sqlite, settings.Store);
+        Assert.Equal(TimeSpan.FromDays(30), settings.Retention);
+        Assert.Equal(TimeSpan.FromHours(24), settings.IdWindow);
+        Assert.Equal(10L << 30, settings.MaxQueueBytes);
+        Assert.Equal(32 << 20, settings.MaxBodyBytes);
+    }
+
+    [Fact]
+    public void The_command_line_wins_over_the_environment_over_the_file()
+    {
+        WriteFile("""{"MetricStream":{"Port":1001,"Data":"from-file","IdWindow":"1h"}}""");
+
+        var (settings, violations) = Read(
+            commandLine: [("Port", "1003")],
+            environment: [("METRICSTREAM__PORT", "1002"), ("METRICSTREAM__DATA", "from-environment"), ("UNRELATED", "x")]);
+
+        Assert.Empty(violations);
+        Assert.Equal((1003, "from-environment", TimeSpan.FromHours(1)), (settings!.Port, settings.Data, settings.IdWindow));
+    }
+
+    [Fact]
+    public void Every_violation_is_named_at_once_with_its_value_and_the_fix()
+    {
+        var (settings, violations) = Read(
+            commandLine: [("Port", "70000"), ("Retention", "5x"), ("MaxQueueBytes", "1KiB"), ("Queue", "kafkaa"), ("Store", "oracle")],
+            environment: [("METRICSTREAM__MAXBODYBYTES", "0"), ("METRICSTREAM__INSECURE", "perhaps")]);
+
+        Assert.Null(settings);
+        Assert.Equal(7, violations.Count);
+        Assert.Contains(violations, v => v.Contains("--port is '70000'", StringComparison.Ordinal) && v.Contains("0 to 65535", StringComparison.Ordinal));
+        Assert.Contains(violations, v => v.Contains("--retention: '5x'", StringComparison.Ordinal) && v.Contains("90s", StringComparison.Ordinal));
+        Assert.Contains(violations, v => v.Contains("--max-queue-bytes is '1KiB'", StringComparison.Ordinal));
+        Assert.Contains(violations, v => v.Contains("--queue is 'kafkaa': use file", StringComparison.Ordinal));
+        Assert.Contains(violations, v => v.Contains("--store is 'oracle': use sqlite or none", StringComparison.Ordinal));
+        Assert.Contains(violations, v => v.Contains("--max-body-bytes is '0'", StringComparison.Ordinal));
+        Assert.Contains(violations, v => v.Contains("--insecure is 'perhaps'", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_misspelt_setting_is_refused_by_name()
+    {
+        var (settings, violations) = Read(environment: [("METRICSTREAM__PROT", "9000")]);
+
+        Assert.Null(settings);
+        Assert.Contains("'MetricStream:PROT' is no setting of this version", Assert.Single(violations), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("0.0.0.0")]
+    [InlineData("*")]
+    [InlineData("::")]
+    [InlineData("192.0.2.1")]
+    public void An_address_that_others_reach_needs_the_word_insecure(string host)
+    {
+        var (refused, violations) = Read(commandLine: [("Host", host)]);
+        var (settings, _) = Read(commandLine: [("Host", host), ("Insecure", "true")]);
+
+        Assert.Null(refused);
+        Assert.Contains("--insecure", Assert.Single(violations), StringComparison.Ordinal);
+        Assert.NotNull(settings);
+    }
+
+    [Theory]
+    [InlineData("localhost")]
+    [InlineData("127.0.0.2")]
+    [InlineData("[::1]")]
+    public void Loopback_needs_no_more_words(string host) => Assert.Empty(Read(commandLine: [("Host", host)]).Violations);
+
+    [Fact]
+    public void A_host_name_that_is_no_address_is_refused() =>
+        Assert.Contains("--host is 'example'", Assert.Single(Read(commandLine: [("Host", "example")]).Violations), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_file_that_is_no_json_is_named()
+    {
+        WriteFile("{ port 1 }");
+
+        Assert.Contains("appsettings.json", Assert.Single(Read().Violations), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("MaxQueueBytes", "max-queue-bytes")]
+    [InlineData("Port", "port")]
+    [InlineData("IdWindow", "id-window")]
+    public void A_setting_has_one_name_in_two_spellings(string key, string option)
+    {
+        Assert.Equal(option, OptionNames.ToOption(key));
+        Assert.Equal(key, OptionNames.ToKey("--" + option));
+    }
+
+    private void WriteFile(string json) => File.WriteAllText(Path.Combine(_folder, "appsettings.json"), json);
+
+    private (ServeSettings? Settings, IReadOnlyList<string> Violations) Read(
+        (string Key, string Value)[]? commandLine = null, (string Key, string Value)[]? environment = null) =>
+        ServeConfiguration.Read(
+            (commandLine ?? []).ToDictionary(e => e.Key, e => (string?)e.Value),
+            _folder,
+            (environment ?? []).ToDictionary(e => e.Key, e => e.Value));
+}
