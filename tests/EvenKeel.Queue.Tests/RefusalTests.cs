@@ -35,6 +35,18 @@ public sealed class RefusalTests : IDisposable
     }
 
     [Fact]
+    public async Task A_folder_that_was_deleted_faults_the_queue_instead_of_taking_records_into_nameless_files()
+    {
+        using var queue = _test.Open();
+        await queue.AppendAsync(TestQueue.Payload(0));
+        Directory.Delete(_test.Folder, recursive: true);
+        var refused = await Assert.ThrowsAsync<QueueRefusedException>(async () => await queue.AppendAsync(TestQueue.Payload(1)));
+        Assert.Equal(QueueRefusal.Faulted, refused.Reason);
+        Assert.Contains("deleted or moved", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(1, queue.Durable);
+    }
+
+    [Fact]
     public async Task A_record_over_the_limit_is_refused_and_one_at_the_limit_is_taken()
     {
         _test.Options = _test.Options with { MaxRecordBytes = 1000 };

@@ -87,7 +87,14 @@ internal sealed class FileStorage : IQueueStorage
 
         public void Write(ReadOnlySpan<byte> source, long offset) => RandomAccess.Write(_handle, source, offset);
 
-        public void Sync() => NativeDisk.SyncData(_handle, _path);
+        /// <summary>A segment that was deleted or moved away takes writes and syncs like any other, and is gone at the next start: what it
+        /// holds is not durable.</summary>
+        public void Sync()
+        {
+            NativeDisk.SyncData(_handle, _path);
+            if (_path.EndsWith(SegmentFormat.FileSuffix, StringComparison.Ordinal) && !File.Exists(_path))
+                throw new FileNotFoundException($"'{_path}' was deleted or moved while in use.", _path);
+        }
 
         public void SetLength(long length) => RandomAccess.SetLength(_handle, length);
 
