@@ -19,7 +19,7 @@ internal struct Posting
 /// </summary>
 internal sealed class BatchAcceptance(IBatchQueue queue, IMetricStore? store, IntakeOptions options, TimeProvider clock)
 {
-    private readonly IdempotencyWindow _window = new(options.WindowEntries, options.WindowBytes);
+    private readonly IdempotencyWindow _window = new(options, clock);
 
     /// <summary>Batch ids in the window, in flight and accepted.</summary>
     public int KnownBatchIds => _window.Count;

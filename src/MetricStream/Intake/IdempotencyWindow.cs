@@ -30,6 +30,8 @@ internal sealed class WindowEntry(string name)
 
     public int MetricCount { get; internal set; }
 
+    internal long AcceptedAt { get; set; }
+
     // A string, this object, their slots in dictionary and queue: measured at about 300 B with 36-byte ids.
     internal long Bytes => (2L * Name.Length) + 200;
 }
@@ -39,10 +41,10 @@ internal sealed class WindowEntry(string name)
 internal readonly record struct WindowEntrance(WindowEntry Entry, bool IsFirst, Task? FirstEnds);
 
 /// <summary>
-/// The batch ids that intake remembers: those in flight, and those accepted lately within a bound on number and bytes, the oldest
+/// The batch ids that intake remembers: those in flight, and those accepted lately within a bound on number, bytes and age, the oldest
 /// forgotten first. An id in flight is never forgotten. What is forgotten is decided by the store.
 /// </summary>
-internal sealed class IdempotencyWindow(int maxEntries, long maxBytes)
+internal sealed class IdempotencyWindow(IntakeOptions bounds, TimeProvider clock)
 {
     private readonly Lock _gate = new();
 
@@ -75,6 +77,9 @@ internal sealed class IdempotencyWindow(int maxEntries, long maxBytes)
         var name = string.Concat(clientId, "\n", batchId);
         lock (_gate)
         {
+            // Beyond the id window the store has forgotten the id too: a re-send is a batch of its own.
+            while (_accepted.TryPeek(out var oldest) && clock.GetElapsedTime(oldest.AcceptedAt) >= bounds.IdWindow)
+                ForgetOldestLocked();
             ref var slot = ref CollectionsMarshal.GetValueRefOrAddDefault(_entries, name, out var known);
             if (!known)
             {
@@ -101,6 +106,7 @@ internal sealed class IdempotencyWindow(int maxEntries, long maxBytes)
             entry.Digest = digest;
             entry.MetricCount = metricCount;
             entry.IsAccepted = true;
+            entry.AcceptedAt = clock.GetTimestamp();
             _accepted.Enqueue(entry);
             _acceptedBytes += entry.Bytes;
             EvictLocked();
@@ -128,15 +134,18 @@ internal sealed class IdempotencyWindow(int maxEntries, long maxBytes)
     private void EvictLocked()
     {
         Debug.Assert(_gate.IsHeldByCurrentThread, "The window's gate is held.");
-        while (_accepted.Count > maxEntries || _acceptedBytes > maxBytes)
-        {
-            var oldest = _accepted.Dequeue();
-            _acceptedBytes -= oldest.Bytes;
-            if (!oldest.IsAccepted || !_entries.Remove(oldest.Name))
-                throw new InvalidOperationException($"The window lost track of '{oldest.Name}', which it had accepted.");
-        }
-
+        while (_accepted.Count > bounds.WindowEntries || _acceptedBytes > bounds.WindowBytes)
+            ForgetOldestLocked();
         Debug.Assert(_acceptedBytes >= 0 && _accepted.Count <= _entries.Count, "Accepted ids are a part of all ids.");
+    }
+
+    private void ForgetOldestLocked()
+    {
+        Debug.Assert(_gate.IsHeldByCurrentThread, "The window's gate is held.");
+        var oldest = _accepted.Dequeue();
+        _acceptedBytes -= oldest.Bytes;
+        if (!oldest.IsAccepted || !_entries.Remove(oldest.Name))
+            throw new InvalidOperationException($"The window lost track of '{oldest.Name}', which it had accepted.");
     }
 
     // Always on: an entry that ends twice would let a second payload under one id be acknowledged.

@@ -15,6 +15,9 @@ internal sealed record IntakeOptions
     /// <summary>Bytes those ids may take. Default 64 MiB.</summary>
     public long WindowBytes { get; init; } = 64 * 1024 * 1024;
 
+    /// <summary>How long an accepted id is known (<c>--id-window</c>), as in the store. Default 24 h: CONTRACT.</summary>
+    public TimeSpan IdWindow { get; init; } = TimeSpan.FromHours(24);
+
     /// <summary>How long a re-send waits for the outcome of its first before it is answered 409. Default 10 s: below the time-outs
     /// that clients commonly have.</summary>
     public TimeSpan ResendWait { get; init; } = TimeSpan.FromSeconds(10);

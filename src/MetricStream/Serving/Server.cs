@@ -46,7 +46,7 @@ internal static partial class Server
             : new StoreUpkeep(
                 store, ledger, new Retention(store, windows, time, app.Services.GetRequiredService<ILogger<Retention>>()), time, log);
         var state = new ServerState(settings, queue, batches, store, ledger) { Loop = loop };
-        var options = new IntakeOptions { MaxBodyBytes = settings.MaxBodyBytes, StopGrace = IntakeEnds };
+        var options = new IntakeOptions { MaxBodyBytes = settings.MaxBodyBytes, IdWindow = settings.IdWindow, StopGrace = IntakeEnds };
         using var intake = new MetricsEndpoint(
             new BatchAcceptance(batches, store, options, time), options, ledger, time,
             app.Services.GetRequiredService<ILogger<MetricsEndpoint>>());

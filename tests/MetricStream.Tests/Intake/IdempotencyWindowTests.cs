@@ -6,10 +6,30 @@ namespace MetricStream.Tests.Intake;
 
 public sealed class IdempotencyWindowTests
 {
+    private static IdempotencyWindow Window(int entries, long bytes, TimeProvider? clock = null) =>
+        new(new IntakeOptions { WindowEntries = entries, WindowBytes = bytes, IdWindow = TimeSpan.FromHours(1) }, clock ?? TimeProvider.System);
+
+    [Fact]
+    public void An_id_older_than_the_id_window_is_new_again_and_one_in_flight_stays()
+    {
+        var clock = new SteppedClock();
+        var window = Window(10, 10_000, clock);
+        window.Accept(window.Enter("c", "1").Entry, default, 1);
+        Assert.True(window.Enter("c", "flight").IsFirst);
+        clock.Now += TimeSpan.FromMinutes(59);
+        Assert.False(window.Enter("c", "1").IsFirst);
+        window.Accept(window.Enter("c", "2").Entry, default, 1);
+        clock.Now += TimeSpan.FromMinutes(1);
+        Assert.True(window.Enter("c", "1").IsFirst);
+        Assert.False(window.Enter("c", "2").IsFirst);
+        Assert.False(window.Enter("c", "flight").IsFirst);
+        Assert.Equal((3, 1), (window.Count, window.AcceptedCount));
+    }
+
     [Fact]
     public void The_oldest_accepted_are_forgotten_first_and_those_in_flight_never()
     {
-        var window = new IdempotencyWindow(maxEntries: 3, maxBytes: 1 << 20);
+        var window = Window(entries: 3, bytes: 1 << 20);
         var inFlight = window.Enter("c", "flight").Entry;
         for (var i = 0; i < 10; i++)
             window.Accept(window.Enter("c", $"{i}").Entry, default, i);
@@ -24,7 +44,7 @@ public sealed class IdempotencyWindowTests
     [Fact]
     public void The_bound_on_bytes_holds_with_the_longest_ids()
     {
-        var window = new IdempotencyWindow(maxEntries: 1_000_000, maxBytes: 10_000);
+        var window = Window(entries: 1_000_000, bytes: 10_000);
         for (var i = 0; i < 1000; i++)
             window.Accept(window.Enter(new string('c', 128), $"{i}".PadLeft(128, '-')).Entry, default, 1);
         Assert.InRange(window.AcceptedCount, 10, 10_000 / 256);
@@ -33,7 +53,7 @@ public sealed class IdempotencyWindowTests
     [Fact]
     public void The_parts_of_an_id_are_not_run_together()
     {
-        var window = new IdempotencyWindow(10, 10_000);
+        var window = Window(10, 10_000);
         Assert.True(window.Enter("ab", "c").IsFirst);
         Assert.True(window.Enter("a", "bc").IsFirst);
         Assert.False(window.Enter("a", "bc").IsFirst);
@@ -42,7 +62,7 @@ public sealed class IdempotencyWindowTests
     [Fact]
     public void An_entry_that_ends_twice_is_a_bug_that_is_not_passed_over()
     {
-        var window = new IdempotencyWindow(10, 10_000);
+        var window = Window(10, 10_000);
         var accepted = window.Enter("c", "1").Entry;
         window.Accept(accepted, default, 1);
         Assert.Throws<InvalidOperationException>(() => window.Accept(accepted, default, 1));
@@ -75,7 +95,7 @@ public sealed class IdempotencyWindowTests
         var seed = Environment.TickCount;
         TestContext.Current.SendDiagnosticMessage($"SEED={seed}");
         const int Ids = 200, Senders = 8;
-        var window = new IdempotencyWindow(Ids, 1 << 20);
+        var window = Window(Ids, 1 << 20);
         var accepted = new ConcurrentDictionary<int, int>();
         var inFlight = new int[Ids];
         await Task.WhenAll(Enumerable.Range(0, Senders).Select(sender => Task.Run(() => SendAsync(new Random(seed + sender)))))
@@ -114,5 +134,14 @@ public sealed class IdempotencyWindowTests
                 }
             }
         }
+    }
+
+    private sealed class SteppedClock : TimeProvider
+    {
+        public TimeSpan Now { get; set; }
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Now.Ticks;
     }
 }
