@@ -9,16 +9,24 @@ namespace IntakeBench;
 internal sealed record LoadResult(double RequestsPerSecond, double P99Milliseconds);
 
 /// <summary>What the server did between two looks at its statistics.</summary>
-internal sealed record Meanwhile(double StoredPerSecond, double RecordsPerGroup, double FsyncMicroseconds)
+internal sealed record Meanwhile(
+    double StoredPerSecond, double RecordsPerGroup, double BodyMicroseconds, double ParseMicroseconds, double DurableMicroseconds,
+    double WriteMicroseconds, double FsyncMicroseconds, double StoreMicroseconds)
 {
     public static Meanwhile Between((JsonElement Stats, long At) before, (JsonElement Stats, long At) after)
     {
         double Grown(Func<JsonElement, JsonElement> of) => of(after.Stats).GetDouble() - of(before.Stats).GetDouble();
-        var groups = Grown(s => s.GetProperty("queue").GetProperty("groups"));
+        double In(string part, string what) => Grown(s => s.GetProperty(part).GetProperty(what));
+        double groups = In("queue", "groups"), batches = In("intake", "batches"), stored = Grown(s => s.GetProperty("stored"));
         return new Meanwhile(
-            Grown(s => s.GetProperty("stored")) / Stopwatch.GetElapsedTime(before.At, after.At).TotalSeconds,
-            Grown(s => s.GetProperty("queue").GetProperty("durable")) / groups,
-            Grown(s => s.GetProperty("queue").GetProperty("fsync_seconds")) / groups * 1e6);
+            stored / Stopwatch.GetElapsedTime(before.At, after.At).TotalSeconds,
+            In("queue", "durable") / groups,
+            In("intake", "body_seconds") / batches * 1e6,
+            In("intake", "parse_seconds") / batches * 1e6,
+            In("intake", "durable_seconds") / batches * 1e6,
+            In("queue", "write_seconds") / groups * 1e6,
+            In("queue", "fsync_seconds") / groups * 1e6,
+            In("store", "busy_seconds") / stored * 1e6);
     }
 }
 

@@ -27,7 +27,8 @@ var theirs = await peer.AddressAsync();
 
 Console.WriteLine($"{rounds} rounds of {seconds} s each; medians; batches of 3 metrics, {Load.Batch.Length} bytes; "
     + $"wrk with one thread on the same {Environment.ProcessorCount} cores");
-Console.WriteLine("connections  durable req/s  p99 ms  keep-nothing req/s  p99 ms  ratio  stored/s meanwhile  records/group  fsync us");
+Console.WriteLine("connections  durable req/s  p99 ms  keep-nothing req/s  p99 ms  ratio  stored/s meanwhile");
+var where = new List<string>();
 foreach (var connections in new[] { 20, 64, 256 })
 {
     await Load.WrkAsync(script, ours, connections, 2);
@@ -46,9 +47,20 @@ foreach (var connections in new[] { 20, 64, 256 })
     double mine = Load.Median(durable.Select(r => r.RequestsPerSecond)), peers = Load.Median(nothing.Select(r => r.RequestsPerSecond));
     Console.WriteLine($"{connections,11} {mine,14:N0} {Load.Median(durable.Select(r => r.P99Milliseconds)),7:0.0} {peers,19:N0} "
         + $"{Load.Median(nothing.Select(r => r.P99Milliseconds)),7:0.0} {mine / peers,6:0.00} "
-        + $"{Load.Median(meanwhile.Select(m => m.StoredPerSecond)),19:N0} "
-        + $"{Load.Median(meanwhile.Select(m => m.RecordsPerGroup)),14:0.0} {Load.Median(meanwhile.Select(m => m.FsyncMicroseconds)),9:0}");
+        + $"{Load.Median(meanwhile.Select(m => m.StoredPerSecond)),19:N0}");
+    double Of(Func<Meanwhile, double> part) => Load.Median(meanwhile.Select(part));
+    // By Little's law a request takes connections / rate; what the server does not account for is Kestrel, the socket and wrk.
+    var request = connections / mine * 1e6;
+    var waiting = Of(m => m.DurableMicroseconds) - Of(m => m.WriteMicroseconds) - Of(m => m.FsyncMicroseconds);
+    where.Add($"{connections,11} {request,10:0} {Of(m => m.BodyMicroseconds),6:0.0} {Of(m => m.ParseMicroseconds),6:0.0} {waiting,15:0} "
+        + $"{Of(m => m.WriteMicroseconds),6:0} {Of(m => m.FsyncMicroseconds),6:0} "
+        + $"{request - Of(m => m.BodyMicroseconds + m.ParseMicroseconds + m.DurableMicroseconds),17:0} "
+        + $"{Of(m => m.RecordsPerGroup),14:0.0} {Of(m => m.StoreMicroseconds),15:0.0}");
 }
+Console.WriteLine();
+Console.WriteLine("where the time goes, microseconds a request; write and fsync are shared by the group; the store works beside it");
+Console.WriteLine("connections    request   body  parse  wait for group  write  fsync  answer and wire  records/group  store per batch");
+where.ForEach(Console.WriteLine);
 var (final, _) = await Load.StatsAsync(ours);
 Console.WriteLine($"at the end: acknowledged {final.GetProperty("acknowledged")}, "
     + $"stored {final.GetProperty("stored")}, queued {final.GetProperty("queued")}");

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
 
@@ -36,6 +37,8 @@ internal sealed partial class MetricsEndpoint : IDisposable
         _graceOver = new CancellationTokenSource(Timeout.InfiniteTimeSpan, clock);
     }
 
+    public IntakeTimes Times { get; } = new();
+
     public void Map(IEndpointRouteBuilder routes) => routes.MapPost(Path, PostAsync);
 
     /// <summary>From now on new requests are answered 503; those in hand may still be taken until the grace is over,
@@ -73,17 +76,22 @@ internal sealed partial class MetricsEndpoint : IDisposable
             if (problem is null)
             {
                 // 3. The body, whole, decoded, within the limit; in Kestrel's own buffer where it fits there.
+                var bodyBegan = Stopwatch.GetTimestamp();
                 var body = await RequestBody.ReadAsync(context.Request, posting.IsGzip, _options.MaxBodyBytes, _graceOver.Token);
                 try
                 {
                     // 4. One pass decides whether it is a batch.
+                    var parseBegan = Stopwatch.GetTimestamp();
                     problem = body.Problem ?? Validate(body.Json().Span, ref posting, ref client);
 
                     // 5. Durable in the queue, or known under its id already; the bytes are copied once, into the queue's group.
                     problem ??= _graceOver.IsCancellationRequested ? Stopping() : null;
+                    var durableBegan = Stopwatch.GetTimestamp();
                     // Only a re-send waits for others; asking for the token costs an allocation.
                     var aborted = posting.Id.Key is null ? CancellationToken.None : context.RequestAborted;
                     problem ??= await _acceptance.TakeAsync(client, posting, body.Json(), aborted);
+                    if (problem is null)
+                        Times.Add(bodyBegan, parseBegan, durableBegan);
                 }
                 finally
                 {

@@ -129,7 +129,7 @@ internal static partial class Server
         app.UseRouting();
         app.UseProblemPages();
         intake.Map(app);
-        new StateEndpoints(state, time).Map(app);
+        new StateEndpoints(state, intake.Times, time).Map(app);
         if (store is not null)
             QueryEndpoints.Map(app, store);
     }

@@ -1,9 +1,10 @@
 using System.Text.Json;
+using MetricStream.Intake;
 
 namespace MetricStream.Serving;
 
 /// <summary><c>/api/stats</c> and the health routes.</summary>
-internal sealed class StateEndpoints(ServerState state, TimeProvider time)
+internal sealed class StateEndpoints(ServerState state, IntakeTimes times, TimeProvider time)
 {
     private const int ClientsListed = 1000;
 
@@ -54,15 +55,26 @@ internal sealed class StateEndpoints(ServerState state, TimeProvider time)
             json.WriteEndObject();
         }
         json.WriteEndArray();
+        WriteIntake(json);
         WriteQueue(json, law.Queued);
         WriteStore(json);
+        json.WriteEndObject();
+    }
+
+    private void WriteIntake(Utf8JsonWriter json)
+    {
+        json.WriteStartObject("intake");
+        json.WriteNumber("batches", times.Batches);
+        json.WriteNumber("body_seconds", times.Body.TotalSeconds);
+        json.WriteNumber("parse_seconds", times.Parse.TotalSeconds);
+        json.WriteNumber("durable_seconds", times.Durable.TotalSeconds);
         json.WriteEndObject();
     }
 
     private void WriteQueue(Utf8JsonWriter json, long queued)
     {
         var queue = state.Queue;
-        var times = queue.Times;
+        var commits = queue.Times;
         json.WriteStartObject("queue");
         json.WriteString("kind", "file");
         json.WriteNumber("bytes", queue.Bytes);
@@ -72,9 +84,9 @@ internal sealed class StateEndpoints(ServerState state, TimeProvider time)
         json.WriteNumber("acked", queue.Acked);
         json.WriteNumber("durable", queue.Durable);
         json.WriteNumber("tail", queue.Tail);
-        json.WriteNumber("groups", times.Groups);
-        json.WriteNumber("write_seconds", times.Write.TotalSeconds);
-        json.WriteNumber("fsync_seconds", times.Sync.TotalSeconds);
+        json.WriteNumber("groups", commits.Groups);
+        json.WriteNumber("write_seconds", commits.Write.TotalSeconds);
+        json.WriteNumber("fsync_seconds", commits.Sync.TotalSeconds);
         json.WriteString("fault", queue.Fault?.Message);
         json.WriteEndObject();
     }
@@ -83,6 +95,7 @@ internal sealed class StateEndpoints(ServerState state, TimeProvider time)
     {
         json.WriteStartObject("store");
         json.WriteString("kind", state.Loop is null ? "none" : "sqlite");
+        json.WriteNumber("busy_seconds", state.Loop?.Busy.TotalSeconds ?? 0);
         json.WriteString("trouble", state.Loop?.Trouble);
         json.WriteEndObject();
     }

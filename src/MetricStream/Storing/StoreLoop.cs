@@ -36,6 +36,7 @@ internal sealed partial class StoreLoop : IDisposable
     // Written by the loop, read by anyone.
     private long _position;
     private long _oldestArrivedUnixMs;
+    private long _busyTicks;
     private volatile string? _trouble;
 
     public StoreLoop(DurableQueue queue, IMetricStore store, TimeProvider time, ILogger log)
@@ -57,6 +58,9 @@ internal sealed partial class StoreLoop : IDisposable
 
     /// <summary>When the oldest record that the loop has in hand, or the last one it stored, arrived; 0 before the first.</summary>
     public long OldestArrivedUnixMs => Interlocked.Read(ref _oldestArrivedUnixMs);
+
+    /// <summary>Time spent reading, decoding and writing since the start.</summary>
+    public TimeSpan Busy => TimeSpan.FromTicks(Interlocked.Read(ref _busyTicks));
 
     /// <summary>Why nothing is being stored now; null while all is well.</summary>
     public string? Trouble => _trouble;
@@ -111,8 +115,8 @@ internal sealed partial class StoreLoop : IDisposable
     private void StoreNext()
     {
         // 1. What is durable in the queue, at least one record.
-        var started = _time.GetTimestamp();
         var batch = _reader.TryRead(MaxRecords, MaxBytes) ?? CheckpointAndRead();
+        var started = _time.GetTimestamp();
         foreach (var damage in batch.Damage)
             LogDamage(damage.Records, damage.FirstSequence, damage.Segment, damage.Offset, damage.Bytes);
         // 2. Each record as the store takes it; one that cannot be read becomes a dead letter there.
@@ -130,6 +134,7 @@ internal sealed partial class StoreLoop : IDisposable
             Checkpoint();
         // 5. A short pause when there was little, so that the next transaction has more.
         var spent = _time.GetElapsedTime(started);
+        Interlocked.Add(ref _busyTicks, spent.Ticks);
         if (_records.Count < SmallTransaction && spent < Linger)
             _stopping.Wait(Linger - spent);
     }
