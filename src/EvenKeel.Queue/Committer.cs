@@ -17,14 +17,11 @@ internal sealed class Committer
     private readonly DurableQueueOptions _options;
     private readonly IQueueStorage _storage;
     private readonly SegmentList _segments;
-    private readonly TimeProvider _time;
     private readonly AppendWaiterPool _waiters = new();
     private readonly Thread? _thread;
-    private readonly Guid _queueId;
     private readonly long _longestRecord;
 
     // Guarded by _gate.
-    private CommitTimes _times;
     private AppendGroup _filling;
     private AppendGroup _spare;
     private int _committing;
@@ -39,10 +36,7 @@ internal sealed class Committer
     private TaskCompletionSource? _news;
 
     // Guarded by _writeGate: the commit loop, and the rare roll from outside it.
-    private IQueueFile _file;
-    private long _fileLength;
-    private long _baseSequence;
-    private uint _salt;
+    private readonly SegmentWriter _writer;
     private bool _unmarked;
 
     public Committer(DurableQueueOptions options, IQueueStorage storage, RecoveredLog log, TimeProvider time, bool ownThread)
@@ -50,16 +44,11 @@ internal sealed class Committer
         _options = options;
         _storage = storage;
         _segments = log.Segments;
-        _time = time;
-        _queueId = log.QueueId;
         // The last segment cannot leave while it is the last, and one such record may be in it: there must be room for another, or the
         // queue would answer Full for ever.
         _longestRecord = Math.Min(options.MaxRecordBytes, options.MaxBytes / 2 - FramingBytes);
         _durable = log.EndSequence;
-        _file = log.LastFile;
-        _fileLength = log.LastLength;
-        _baseSequence = log.LastBaseSequence;
-        _salt = SegmentFormat.Salt(log.QueueId, log.LastBaseSequence);
+        _writer = new SegmentWriter(storage, log, time);
         _unmarked = !log.IsMarked; // What recovery found is durable now, whether or not the file says so.
         _filling = new AppendGroup(2 * options.MaxPendingBytes);
         _spare = new AppendGroup(2 * options.MaxPendingBytes);
@@ -84,17 +73,13 @@ internal sealed class Committer
         get { lock (_gate) return _fault; }
     }
 
-    public CommitTimes Times
-    {
-        get { lock (_gate) return _times; }
-    }
+    public CommitTimes Times => _writer.Times;
 
     public ValueTask<long> Append(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
     {
         var payload = (long)first.Length + second.Length;
         if (payload > _longestRecord)
-            return Refuse(QueueRefusal.TooLarge, $"The record has {payload} bytes, the queue takes {_longestRecord}: "
-                + $"MaxRecordBytes is {_options.MaxRecordBytes}, and two of the longest must fit into MaxBytes ({_options.MaxBytes}).");
+            return ValueTask.FromException<long>(QueueRefusedException.TooLarge(payload, _longestRecord, _options));
         var checksum = Crc32C.Append(Crc32C.Append(Crc32C.Seed, first), second);
         var frameBytes = (int)SegmentFormat.FrameBytes(payload);
         Task room;
@@ -130,9 +115,7 @@ internal sealed class Committer
         QueueRefusedException fault;
         lock (_gate)
         {
-            fault = _fault ??= new QueueRefusedException(QueueRefusal.Faulted,
-                $"The queue in '{_storage.Location}' is faulted and takes nothing more: {what} failed ({cause.Message}). Check the disk, then open the queue again.",
-                cause);
+            fault = _fault ??= QueueRefusedException.Faulted(_storage.Location, what, cause);
             if (_filling.Count > 0)
                 refused = _filling.Resolve(0, fault);
             (room, news, _room, _news) = (_room, _news, null, null);
@@ -165,7 +148,7 @@ internal sealed class Committer
         lock (_gate)
             (news, _news) = (_news, null);
         news?.TrySetException(Closed());
-        _file.Dispose();
+        _writer.Close();
     }
 
     /// <summary>Makes the next record's sequence at least <paramref name="sequence"/>. Only while nothing is being appended.</summary>
@@ -192,7 +175,7 @@ internal sealed class Committer
     {
         lock (_writeGate)
         {
-            if (_fileLength > _options.SegmentBytes && Durable > _baseSequence && Fault is null && Tail == Durable)
+            if (_writer.Length > _options.SegmentBytes && Durable > _writer.BaseSequence && Fault is null && Tail == Durable)
                 Roll(Durable); // A refusal here refuses nobody's record: the next append meets the same disk and says so.
         }
     }
@@ -214,12 +197,12 @@ internal sealed class Committer
             (room, _room) = (_room, null);
         }
         room?.TrySetResult();
-        QueueRefusedException? refusal;
-        long first;
+        ResolvedWaiters resolved;
         TaskCompletionSource? news = null;
         lock (_writeGate)
         {
-            first = Durable; // Not earlier: until here, SkipTo may move it.
+            QueueRefusedException? refusal;
+            var first = Durable; // Not earlier: until here, SkipTo may move it.
             try
             {
                 refusal = Commit(group, first);
@@ -236,17 +219,13 @@ internal sealed class Committer
                 if (refusal is null)
                 {
                     _durable = first + group.Count;
-                    _segments.Publish(_fileLength, _durable);
+                    _segments.Publish(_writer.Length, _durable);
                     (news, _news) = (_news, null);
                 }
+                _expected = group.Count + _filling.Count;
+                resolved = group.Resolve(first, refusal);
+                _spare = group;
             }
-        }
-        ResolvedWaiters resolved;
-        lock (_gate)
-        {
-            _expected = group.Count + _filling.Count;
-            resolved = group.Resolve(first, refusal);
-            _spare = group;
         }
         Continue(resolved);
         news?.TrySetResult();
@@ -261,10 +240,13 @@ internal sealed class Committer
         {
             if (!_unmarked)
                 return;
-            SegmentFormat.WriteMark(mark, _salt, Durable);
-            if (!Write(mark, out _))
-                return; // A full disk: tried again when next idle. A fault is kept in Fault.
-            _segments.Publish(_fileLength, Durable);
+            SegmentFormat.WriteMark(mark, _writer.Salt, Durable);
+            if (_writer.Append(mark) is { } failure)
+            {
+                Refuse(failure); // Nobody's record. A full disk: tried again when next idle. A fault is kept in Fault.
+                return;
+            }
+            _segments.Publish(_writer.Length, Durable);
             _unmarked = false;
         }
     }
@@ -322,96 +304,36 @@ internal sealed class Committer
     private QueueRefusedException? Commit(AppendGroup group, long first)
     {
         // 1. A new segment when this group would outgrow the last one.
-        if (first > _baseSequence && _fileLength + group.Length > _options.SegmentBytes && Roll(first) is { } refusal)
+        if (first > _writer.BaseSequence && _writer.Length + group.Length > _options.SegmentBytes && Roll(first) is { } refusal)
             return refusal;
         // 2. Sequences and checksums, now that the place is known.
-        group.Stamp(_salt, first);
+        group.Stamp(_writer.Salt, first);
         // 3. One write and one fsync.
-        if (!Write(group.Frames, out var writeRefusal))
-            return writeRefusal;
+        if (_writer.Append(group.Frames) is { } failure)
+            return Refuse(failure);
         _unmarked = true;
         return null;
     }
 
-    private bool Write(ReadOnlySpan<byte> frames, out QueueRefusedException? refusal)
-    {
-        var started = Stopwatch.GetTimestamp();
-        try
-        {
-            _file.Write(frames, _fileLength);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            refusal = TakeBack(error);
-            return false;
-        }
-        var written = Stopwatch.GetTimestamp();
-        try
-        {
-            _file.Sync();
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            // The kernel may have dropped the dirty pages and called them clean: a second fsync would lie.
-            Fail("fsync of a segment", error);
-            refusal = Fault;
-            return false;
-        }
-        _fileLength += frames.Length;
-        lock (_gate)
-            _times = _times.Add(frames.Length, written - started, Stopwatch.GetTimestamp() - written);
-        refusal = null;
-        return true;
-    }
-
-    /// <summary>After a failed write: removes what part of it is there. A full disk refuses this group only; anything else is a fault.</summary>
-    private QueueRefusedException? TakeBack(Exception error)
-    {
-        try
-        {
-            // Durable before anything else: once the next segment has begun, opening no longer looks for a torn tail here.
-            _file.SetLength(_fileLength);
-            _file.Sync();
-        }
-        catch (Exception second) when (second is IOException or UnauthorizedAccessException)
-        {
-            Fail("taking back a failed write to a segment", second);
-            return Fault;
-        }
-        if (error is IOException full && DiskErrors.IsOutOfSpace(full))
-            return DiskFull(full);
-        Fail("writing to a segment", error);
-        return Fault;
-    }
-
-    /// <summary>Starts a new segment: its header, then its directory entry are durable before a record goes into it.</summary>
     private QueueRefusedException? Roll(long baseSequence)
     {
-        IQueueFile next;
-        try
-        {
-            next = SegmentCreation.Create(_storage, _queueId, baseSequence, _time.GetUtcNow());
-        }
-        catch (IOException error) when (DiskErrors.IsOutOfSpace(error))
-        {
-            return DiskFull(error);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            Fail("starting a new segment", error);
-            return Fault;
-        }
-        _file.Dispose();
-        _file = next;
-        _fileLength = SegmentFormat.HeaderBytes;
-        _baseSequence = baseSequence;
-        _salt = SegmentFormat.Salt(_queueId, baseSequence);
+        if (_writer.Roll(baseSequence) is { } failure)
+            return Refuse(failure);
         lock (_gate)
         {
             _durable = baseSequence;
             _segments.Add(new Segment(baseSequence, SegmentFormat.HeaderBytes));
         }
         return null;
+    }
+
+    /// <summary>A full disk refuses this group only; anything else is a fault.</summary>
+    private QueueRefusedException Refuse(WriteFailure failure)
+    {
+        if (failure.IsDiskFull)
+            return QueueRefusedException.DiskFull(_storage.Location, failure.Cause);
+        Fail(failure.What, failure.Cause);
+        return Fault!;
     }
 
     private QueueRefusedException? RefusalLocked(int frameBytes)
@@ -421,9 +343,7 @@ internal sealed class Committer
         if (_closing)
             return Closed();
         var bytes = _segments.Bytes + _committingBytes + _filling.Length + frameBytes;
-        return bytes <= _options.MaxBytes ? null : new QueueRefusedException(QueueRefusal.Full,
-            $"The queue in '{_storage.Location}' holds {_segments.Bytes} bytes of at most {_options.MaxBytes} (MaxBytes) and has no room for "
-            + $"{frameBytes} more. Let its readers catch up, or raise MaxBytes.");
+        return bytes <= _options.MaxBytes ? null : QueueRefusedException.Full(_storage.Location, _segments.Bytes, _options.MaxBytes, frameBytes);
     }
 
     /// <summary>A group is no longer than a segment, or one record: what is read up must be able to leave, segment by segment.</summary>
@@ -473,13 +393,7 @@ internal sealed class Committer
             ThreadPool.UnsafeQueueUserWorkItem(resolved, preferLocal: false);
     }
 
-    private QueueRefusedException Closed() => new(QueueRefusal.Closed, $"The queue in '{_storage.Location}' is closed.");
-
-    private QueueRefusedException DiskFull(IOException error) => new(QueueRefusal.DiskFull,
-        $"The disk under '{_storage.Location}' has no room: {error.Message} Free space there; the queue goes on by itself.", error);
-
-    private static ValueTask<long> Refuse(QueueRefusal reason, string message) =>
-        ValueTask.FromException<long>(new QueueRefusedException(reason, message));
+    private QueueRefusedException Closed() => QueueRefusedException.Closed(_storage.Location);
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

@@ -35,6 +35,23 @@ public sealed class QueueRefusedException : DurableQueueException
 
     /// <summary>Why.</summary>
     public QueueRefusal Reason { get; }
+
+    internal static QueueRefusedException TooLarge(long bytes, long longest, DurableQueueOptions options) => new(QueueRefusal.TooLarge,
+        $"The record has {bytes} bytes, the queue takes {longest}: MaxRecordBytes is {options.MaxRecordBytes}, and two of the longest must "
+        + $"fit into MaxBytes ({options.MaxBytes}).");
+
+    internal static QueueRefusedException Full(string location, long bytes, long maxBytes, long more) => new(QueueRefusal.Full,
+        $"The queue in '{location}' holds {bytes} bytes of at most {maxBytes} (MaxBytes) and has no room for {more} more. "
+        + "Let its readers catch up, or raise MaxBytes.");
+
+    internal static QueueRefusedException DiskFull(string location, Exception error) => new(QueueRefusal.DiskFull,
+        $"The disk under '{location}' has no room: {error.Message} Free space there; the queue goes on by itself.", error);
+
+    internal static QueueRefusedException Closed(string location) => new(QueueRefusal.Closed, $"The queue in '{location}' is closed.");
+
+    internal static QueueRefusedException Faulted(string location, string what, Exception cause) => new(QueueRefusal.Faulted,
+        $"The queue in '{location}' is faulted and takes nothing more: {what} failed ({cause.Message}). Check the disk, then open the queue again.",
+        cause);
 }
 
 /// <summary>Why a queue could not be opened.</summary>
