@@ -38,11 +38,13 @@ public sealed class DamageTests
             var disk = log.Disk.Copy();
             disk.Damage(file, bytes => bytes.Bytes[bit / 8] ^= (byte)(1 << bit % 8));
             var (missing, _, end) = log.ReadUp(disk);
-            Assert.True(missing.Count <= 1 && end == log.Payloads.Count, $"bit {bit} of {file}: missing are [{string.Join(", ", missing)}], the end is {end}");
+            Assert.True(missing.Count <= 1 && end == log.Payloads.Count,
+                $"bit {bit} of {file}: missing are [{string.Join(", ", missing)}], the end is {end}");
         });
     }
 
-    /// <summary>Behind the last mark damage and a torn write look alike. What remains: records of the last group only, and if the end of the
+    /// <summary>Behind the last mark damage and a torn write look alike. What remains: records of the last group only, and if the end of
+    /// the
     /// file is hit their sequences are not quarantined but cut off, with TornBytes as the trace.</summary>
     [Fact]
     public void A_flipped_bit_in_a_last_group_that_no_mark_proves_costs_records_of_that_group_only_and_leaves_a_trace()
@@ -59,7 +61,8 @@ public sealed class DamageTests
             var (missing, recovery, end) = log.ReadUp(disk);
             Assert.All(missing, m => Assert.True(m >= log.LastGroup));
             var lost = missing.Count + log.Payloads.Count - end;
-            Assert.True(lost == 1 && (end == log.Payloads.Count || recovery.TornBytes > 0), $"byte {offset}: {lost} lost, {recovery.TornBytes} torn bytes");
+            Assert.True(lost == 1 && (end == log.Payloads.Count || recovery.TornBytes > 0),
+                $"byte {offset}: {lost} lost, {recovery.TornBytes} torn bytes");
         });
     }
 

@@ -94,7 +94,8 @@ internal sealed class LogModel
         Durable = queue.Durable;
     }
 
-    /// <summary>Checks one batch of a reader that stood at <paramref name="from"/>; what lies before <paramref name="gone"/> may be removed.</summary>
+    /// <summary>Checks one batch of a reader that stood at <paramref name="from"/>; what lies before <paramref name="gone"/> may be
+    /// removed.</summary>
     public void CheckBatch(QueueBatch batch, long from, long gone)
     {
         var position = from;
@@ -136,7 +137,8 @@ internal sealed class LogModel
         for (var sequence = first; sequence < first + count; sequence++)
         {
             Require(!_known.TryGetValue(sequence, out var lost), $"durable record {lost?.Id} at {sequence} is missing {when}");
-            Require(_uncertain.Exists(w => sequence >= w.From && sequence < w.To), $"{sequence} is quarantined {when}, but nothing was ever written there");
+            Require(_uncertain.Exists(w => sequence >= w.From && sequence < w.To),
+                $"{sequence} is quarantined {when}, but nothing was ever written there");
         }
     }
 

@@ -63,7 +63,8 @@ public sealed class RoomTests
     [Fact]
     public void A_record_for_which_there_never_will_be_room_is_too_large_not_full()
     {
-        using var queue = SampleLog.Open(new SimulatedDisk(new Random(1)), new() { Directory = "simulated", SegmentBytes = 4096, MaxBytes = 4 * 4096 });
+        using var queue = SampleLog.Open(new SimulatedDisk(new Random(1)),
+            new() { Directory = "simulated", SegmentBytes = 4096, MaxBytes = 4 * 4096 });
         var append = queue.AppendAsync(new byte[9000]).AsTask();
         Assert.Equal(QueueRefusal.TooLarge, Assert.IsType<QueueRefusedException>(append.Exception!.InnerException).Reason);
     }
@@ -72,7 +73,8 @@ public sealed class RoomTests
     public async Task What_may_wait_is_bounded_and_the_rest_waits_its_turn()
     {
         using var queue = SampleLog.Open(
-            new SimulatedDisk(new Random(1)), new() { Directory = "simulated", SegmentBytes = 1 << 20, MaxBytes = 1 << 24, MaxPendingBytes = 4096 });
+            new SimulatedDisk(new Random(1)),
+                new() { Directory = "simulated", SegmentBytes = 1 << 20, MaxBytes = 1 << 24, MaxPendingBytes = 4096 });
         var first = queue.AppendAsync(new byte[3000]).AsTask();
         var second = queue.AppendAsync(new byte[3000]).AsTask();
         Assert.Equal(1, queue.Tail);

@@ -2,7 +2,8 @@ using EvenKeel.Queue;
 
 namespace Simulation;
 
-/// <summary>A log of several segments and groups on a simulated disk, with where each of its records lies, to be damaged in copies.</summary>
+/// <summary>A log of several segments and groups on a simulated disk, with where each of its records lies, to be damaged in
+/// copies.</summary>
 internal sealed class SampleLog
 {
     private const int Groups = 24;
@@ -65,7 +66,8 @@ internal sealed class SampleLog
     public static DurableQueue Open(SimulatedDisk disk, DurableQueueOptions options) =>
         DurableQueue.Open(options, disk, TimeProvider.System, ownThread: false);
 
-    /// <summary>Opens a damaged copy and reads it up. What is read is checked; returned are what is missing, and what opening said.</summary>
+    /// <summary>Opens a damaged copy and reads it up. What is read is checked; returned are what is missing, and what opening
+    /// said.</summary>
     public (List<long> Missing, QueueRecovery Recovery, long End) ReadUp(SimulatedDisk damaged)
     {
         using var queue = Open(damaged, Options);
@@ -91,7 +93,8 @@ internal sealed class SampleLog
         queue.CommitPending();
         LogModel.Require(appended.IsCompletedSuccessfully, "no append after the damage");
         var last = reader.TryRead(10, 4096);
-        LogModel.Require(last is { Quarantined: 0, Records: [{ Payload.Length: 3 } only] } && only.Sequence == next, $"the record appended at {next} is not read");
+        LogModel.Require(last is { Quarantined: 0, Records: [{ Payload.Length: 3 } only] } && only.Sequence == next,
+            $"the record appended at {next} is not read");
         return (missing, queue.Recovery, next);
     }
 }

@@ -91,7 +91,8 @@ internal sealed partial class Schedule
         long head = queue.Head, acked = queue.Acked, durable = queue.Durable, tail = queue.Tail;
         LogModel.Require(head <= acked && acked <= durable && durable <= tail, $"watermarks: {head} ≤ {acked} ≤ {durable} ≤ {tail}");
         LogModel.Require(durable == _model.Durable, $"Durable is {durable}, {_model.Durable} by the outcomes");
-        LogModel.Require(queue.Fault is not null || tail == durable + _pending.Count, $"Tail is {tail} with {_pending.Count} waiting behind {durable}");
+        LogModel.Require(queue.Fault is not null || tail == durable + _pending.Count,
+            $"Tail is {tail} with {_pending.Count} waiting behind {durable}");
         if (queue.Fault is not null)
             return;
         var odds = (_disk.ReadFailureOdds, _disk.ReadFailureOdds = 0).Item1;
@@ -241,7 +242,8 @@ internal sealed partial class Schedule
         var queue = _queue;
         Trace($"opened: {queue.Head} ≤ {queue.Acked} ≤ {queue.Durable}, {queue.Recovery.TornBytes} torn bytes, {queue.Recovery.RemovedUnfinishedSegment}");
         LogModel.Require(queue.Recovery.TornBytes >= 0, $"{queue.Recovery.TornBytes} torn bytes");
-        LogModel.Require(queue.Recovery.SkippedSequences == 0, $"{queue.Recovery.SkippedSequences} acknowledged sequences were missing at the end");
+        LogModel.Require(queue.Recovery.SkippedSequences == 0,
+            $"{queue.Recovery.SkippedSequences} acknowledged sequences were missing at the end");
         var odds = (_disk.ReadFailureOdds, _disk.ReadFailureOdds = 0).Item1;
         CheckHead(queue);
         _model.Adopt(queue);
@@ -249,7 +251,8 @@ internal sealed partial class Schedule
         _disk.ReadFailureOdds = odds;
     }
 
-    /// <summary>The disk is sound again: everything is there, every reader can read up, and the queue has room for its largest record.</summary>
+    /// <summary>The disk is sound again: everything is there, every reader can read up, and the queue has room for its largest
+    /// record.</summary>
     private void Finish()
     {
         Trace("finish");

@@ -133,11 +133,13 @@ internal sealed partial class Schedule
         _head = queue.Head;
     }
 
-    /// <summary>After opening: every reader that was there still is, not before what it acknowledged and not beyond what it tried to.</summary>
+    /// <summary>After opening: every reader that was there still is, not before what it acknowledged and not beyond what it tried
+    /// to.</summary>
     private void ReopenReaders(DurableQueue queue)
     {
         foreach (var damaged in queue.Recovery.DamagedCheckpoints)
-            LogModel.Require(_readers.TryGetValue(damaged, out var model) && model.IsUncertain, $"the position of reader {damaged} is unreadable");
+            LogModel.Require(_readers.TryGetValue(damaged, out var model) && model.IsUncertain,
+                $"the position of reader {damaged} is unreadable");
         foreach (var (name, model) in _readers)
         {
             if (model.IsUncertain)

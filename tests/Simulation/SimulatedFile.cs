@@ -92,7 +92,8 @@ internal sealed class Inode
         Held.Clear();
     }
 
-    /// <summary>A failed fsync: some pages reached the platter, the others count as clean from now on and stay readable until the crash.</summary>
+    /// <summary>A failed fsync: some pages reached the platter, the others count as clean from now on and stay readable until the
+    /// crash.</summary>
     public void FailSync(Random random)
     {
         PersistSome(random);
@@ -134,7 +135,8 @@ internal sealed class Inode
             Durable.SetLength(change.Offset);
     }
 
-    /// <summary>Part of a write reaches the platter: its front, its back, all but a hole, or only the length (zeros or garbage in the blocks).</summary>
+    /// <summary>Part of a write reaches the platter: its front, its back, all but a hole, or only the length (zeros or garbage in the
+    /// blocks).</summary>
     private void Tear(byte[] bytes, long offset, Random random)
     {
         var cut = random.Next(bytes.Length + 1);

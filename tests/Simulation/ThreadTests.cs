@@ -76,7 +76,8 @@ public sealed class ThreadTests : IDisposable
         Assert.Equal(kept.Count, read.Count);
         Assert.All(kept, k => Assert.Equal(k.Value, read[(int)k.Key]));
         for (var a = 0; a < 16; a++) // In each appender's order.
-            Assert.Equal(Enumerable.Range(0, outcomes[a] - 1), read.Where(r => r.StartsWith($"{a}:", StringComparison.Ordinal)).Select(r => int.Parse(r.Split(':')[1], null)));
+            Assert.Equal(Enumerable.Range(0, outcomes[a] - 1),
+                read.Where(r => r.StartsWith($"{a}:", StringComparison.Ordinal)).Select(r => int.Parse(r.Split(':')[1], null)));
     }
 
     [Fact]
@@ -112,14 +113,16 @@ public sealed class ThreadTests : IDisposable
     [InlineData(false)] // Not an I/O error but a bug: nobody may wait for ever either.
     public async Task A_fault_refuses_every_append_and_the_reader_that_waits_and_closing_still_ends(bool isDiskError)
     {
-        var storage = new FailingStorage(new FileStorage(_folder, create: true), isDiskError ? () => new IOException("broken") : () => new InvalidCastException("bug"));
+        var storage = new FailingStorage(new FileStorage(_folder, create: true),
+            isDiskError ? () => new IOException("broken") : () => new InvalidCastException("bug"));
         var queue = DurableQueue.Open(new DurableQueueOptions { Directory = _folder }, storage, TimeProvider.System, ownThread: true);
         using var reader = queue.OpenReader("r");
         var waiting = reader.ReadAsync(1, 1, TestContext.Current.CancellationToken).AsTask();
         storage.Fails = true;
         var appends = Enumerable.Range(0, 50).Select(_ => Task.Run(() => queue.AppendAsync([1, 2, 3]).AsTask())).Append(waiting as Task).ToList();
         await Deadline.Of(Task.WhenAll(appends.Select(a => Task.WhenAny(a))), () => $"{appends.Count(a => !a.IsCompleted)} without an outcome");
-        Assert.All(appends, a => Assert.Equal(QueueRefusal.Faulted, Assert.IsType<QueueRefusedException>(a.Exception!.InnerException).Reason));
+        Assert.All(appends, a => Assert.Equal(QueueRefusal.Faulted,
+            Assert.IsType<QueueRefusedException>(a.Exception!.InnerException).Reason));
         Assert.Equal(QueueRefusal.Faulted, (await Assert.ThrowsAsync<QueueRefusedException>(() => queue.AppendAsync([1]).AsTask())).Reason);
         Assert.Equal(0, queue.Durable);
         await Deadline.Of(queue.DisposeAsync().AsTask(), () => "closing does not end");
