@@ -1,0 +1,207 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace EvenKeel.Kafka.Native;
+
+/// <summary>What a topic is: replicas a partition, and how many of them must have a record before it is acknowledged.</summary>
+internal sealed record TopicDurability(int Partitions, int Replicas, int MinInSyncReplicas);
+
+/// <summary>Requests about topics to a real broker, over any client; each waits on a thread of the pool, to its deadline.</summary>
+internal static unsafe class TopicAdmin
+{
+    private const int TopicResource = 2;
+    private static readonly TimeSpan PollSlice = TimeSpan.FromMilliseconds(100);
+
+    private delegate void Request(nint client, nint options, nint queue);
+
+    private delegate T Answer<T>(nint nativeEvent);
+
+    /// <param name="client">Any client.</param>
+    /// <param name="topic">Its name.</param>
+    /// <param name="partitions">-1: the broker's default.</param>
+    /// <param name="replication">-1: the broker's default.</param>
+    /// <param name="wait">The limit; the broker waits too until the topic is known to its controller.</param>
+    /// <param name="cancellation">Ends the wait, not the request.</param>
+    /// <exception cref="KafkaException">Refused (it exists already, not authorised), or no answer.</exception>
+    public static Task CreateAsync(
+        ClientHandle client, string topic, int partitions, int replication, TimeSpan wait, CancellationToken cancellation) =>
+        Task.Run(() => Create(client, topic, partitions, replication, wait, cancellation), cancellation);
+
+    public static Task DeleteAsync(ClientHandle client, string topic, TimeSpan wait, CancellationToken cancellation) =>
+        Task.Run(() => Delete(client, topic, wait, cancellation), cancellation);
+
+    public static Task<TopicDurability> DescribeAsync(ClientHandle client, string topic, TimeSpan wait, CancellationToken cancellation) =>
+        Task.Run(() => Describe(client, topic, wait, cancellation), cancellation);
+
+    private static void Create(
+        ClientHandle client, string topic, int partitions, int replication, TimeSpan wait, CancellationToken cancellation)
+    {
+        var doing = $"Creating topic '{topic}' with {partitions} partition(s)";
+        var text = stackalloc byte[NativeText.ErrorTextBytes];
+        text[0] = 0;
+        var newTopic = Librdkafka.NewTopicNew(topic, partitions, replication, text, NativeText.ErrorTextBytes);
+        if (newTopic == 0)
+            throw new KafkaException(KafkaErrorCode.InvalidArgument, $"{doing}: {NativeText.Read(text)}");
+        try
+        {
+            Ask(client, AdminOperation.CreateTopics, doing, wait,
+                (native, options, queue) => { var one = newTopic; Librdkafka.CreateTopics(native, &one, 1, options, queue); },
+                answer =>
+                {
+                    nuint count;
+                    var results = Librdkafka.CreateTopicsResultTopics(Librdkafka.EventCreateTopicsResult(answer), &count);
+                    return ThrowIfRefused(results, count, doing);
+                },
+                cancellation);
+        }
+        finally
+        {
+            Librdkafka.NewTopicDestroy(newTopic);
+        }
+    }
+
+    private static void Delete(ClientHandle client, string topic, TimeSpan wait, CancellationToken cancellation)
+    {
+        var doing = $"Deleting topic '{topic}'";
+        var deleteTopic = Librdkafka.DeleteTopicNew(topic);
+        try
+        {
+            Ask(client, AdminOperation.DeleteTopics, doing, wait,
+                (native, options, queue) => { var one = deleteTopic; Librdkafka.DeleteTopics(native, &one, 1, options, queue); },
+                answer =>
+                {
+                    nuint count;
+                    var results = Librdkafka.DeleteTopicsResultTopics(Librdkafka.EventDeleteTopicsResult(answer), &count);
+                    return ThrowIfRefused(results, count, doing);
+                },
+                cancellation);
+        }
+        finally
+        {
+            Librdkafka.DeleteTopicDestroy(deleteTopic);
+        }
+    }
+
+    private static TopicDurability Describe(ClientHandle client, string topic, TimeSpan wait, CancellationToken cancellation)
+    {
+        var doing = $"Describing topic '{topic}'";
+        nint names;
+        fixed (byte* name = Encoding.UTF8.GetBytes(topic + '\0'))
+        {
+            var one = name;
+            names = Librdkafka.TopicCollectionOfNames(&one, 1);
+        }
+        var resource = Librdkafka.ConfigResourceNew(TopicResource, topic);
+        try
+        {
+            var (partitions, replicas) = Ask(client, AdminOperation.DescribeTopics, doing, wait,
+                (native, options, queue) => Librdkafka.DescribeTopics(native, names, options, queue),
+                answer => ReadDescription(answer, doing),
+                cancellation);
+            var minInSync = Ask(client, AdminOperation.DescribeConfigs, doing, wait,
+                (native, options, queue) => { var one = resource; Librdkafka.DescribeConfigs(native, &one, 1, options, queue); },
+                answer => ReadMinInSync(answer, doing),
+                cancellation);
+            return new TopicDurability(partitions, replicas, minInSync);
+        }
+        finally
+        {
+            Librdkafka.TopicCollectionDestroy(names);
+            Librdkafka.ConfigResourceDestroy(resource);
+        }
+    }
+
+    private static (int Partitions, int Replicas) ReadDescription(nint answer, string doing)
+    {
+        nuint count;
+        var topics = Librdkafka.DescribeTopicsResultTopics(Librdkafka.EventDescribeTopicsResult(answer), &count);
+        var error = Librdkafka.TopicDescriptionError(topics[0]);
+        if (error != 0 && Librdkafka.ErrorObjectCode(error) != KafkaErrorCode.None)
+            throw NativeErrors.Read(error, doing);
+        var partitions = Librdkafka.TopicDescriptionPartitions(topics[0], &count);
+        var replicas = int.MaxValue;
+        for (nuint i = 0; i < count; i++)
+        {
+            nuint copies;
+            _ = Librdkafka.PartitionReplicas(partitions[i], &copies);
+            replicas = Math.Min(replicas, (int)copies);
+        }
+        return ((int)count, replicas);
+    }
+
+    private static int ReadMinInSync(nint answer, string doing)
+    {
+        nuint count;
+        var resources = Librdkafka.DescribeConfigsResultResources(Librdkafka.EventDescribeConfigsResult(answer), &count);
+        var code = Librdkafka.ConfigResourceError(resources[0]);
+        if (code != KafkaErrorCode.None)
+            throw new KafkaException(code, $"{doing}: {NativeText.Read(Librdkafka.ConfigResourceErrorText(resources[0]))} ({code.Describe()})");
+        var entries = Librdkafka.ConfigResourceConfigs(resources[0], &count);
+        for (nuint i = 0; i < count; i++)
+        {
+            if (NativeText.Read(Librdkafka.ConfigEntryName(entries[i])) == "min.insync.replicas"
+                && int.TryParse(NativeText.Read(Librdkafka.ConfigEntryValue(entries[i])), out var value))
+                return value;
+        }
+        throw new KafkaException(KafkaErrorCode.NotFound, $"{doing}: the broker did not tell min.insync.replicas");
+    }
+
+    private static bool ThrowIfRefused(nint* results, nuint count, string doing)
+    {
+        for (nuint i = 0; i < count; i++)
+        {
+            var code = Librdkafka.TopicResultError(results[i]);
+            if (code == KafkaErrorCode.None)
+                continue;
+            var reason = NativeText.Read(Librdkafka.TopicResultErrorText(results[i]));
+            throw new KafkaException(code, $"{doing}: {(reason.Length > 0 ? reason : code.Describe())}");
+        }
+        return true;
+    }
+
+    private static T Ask<T>(
+        ClientHandle client, AdminOperation operation, string doing, TimeSpan wait, Request request, Answer<T> answer,
+        CancellationToken cancellation)
+    {
+        using var queue = EventQueue.New(client);
+        Send(client, operation, queue, doing, wait, request);
+        var start = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var result = queue.Poll(PollSlice);
+            if (!result.IsNone)
+            {
+                result.Error.ThrowIfFailed(doing);
+                return answer(result.Pointer);
+            }
+
+            // librdkafka answers with a time-out of its own at the deadline; a second more, and it never will.
+            if (Stopwatch.GetElapsedTime(start) > wait + TimeSpan.FromSeconds(1))
+                throw new KafkaException(KafkaErrorCode.TimedOut, $"{doing}: no answer within {wait.TotalSeconds:0.#} s");
+        }
+    }
+
+    private static void Send(
+        ClientHandle client, AdminOperation operation, EventQueue queue, string doing, TimeSpan wait, Request request)
+    {
+        var text = stackalloc byte[NativeText.ErrorTextBytes];
+        text[0] = 0;
+        using var use = queue.Use();
+        var options = Librdkafka.AdminOptionsNew(use.Client, operation);
+        try
+        {
+            var waitMs = (int)wait.TotalMilliseconds;
+            var code = Librdkafka.AdminOptionsSetRequestTimeout(options, waitMs, text, NativeText.ErrorTextBytes);
+            if (code == KafkaErrorCode.None && operation is AdminOperation.CreateTopics or AdminOperation.DeleteTopics)
+                code = Librdkafka.AdminOptionsSetOperationTimeout(options, waitMs, text, NativeText.ErrorTextBytes);
+            if (code != KafkaErrorCode.None)
+                throw new KafkaException(code, $"{doing}: a wait of {wait} was refused: {NativeText.Read(text)}");
+            request(use.Client, options, queue.Pointer);
+        }
+        finally
+        {
+            Librdkafka.AdminOptionsDestroy(options);
+        }
+    }
+}
