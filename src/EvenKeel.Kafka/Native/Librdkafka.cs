@@ -8,7 +8,8 @@ namespace EvenKeel.Kafka.Native;
 
 /// <summary>
 /// The functions of librdkafka's C API that this library calls, one line each, by the C name without <c>rd_kafka_</c>.
-/// Opaque handles are <see langword="nint"/>; <see cref="ClientHandle"/> and the types beside it say who owns them and when they may be used.
+/// Opaque handles are <see langword="nint"/>; <see cref="ClientHandle"/> and the types beside it say who owns them, and when they may
+/// be used.
 /// </summary>
 internal static unsafe partial class Librdkafka
 {
@@ -113,7 +114,8 @@ internal static unsafe partial class Librdkafka
 
     [LibraryImport(Library, EntryPoint = "rd_kafka_oauthbearer_set_token", StringMarshalling = StringMarshalling.Utf8)]
     public static partial KafkaErrorCode OAuthBearerSetToken(
-        nint client, string token, long lifetimeMs, string principal, byte** extensions, nuint extensionSize, byte* errorText, nuint errorTextSize);
+        nint client, string token, long lifetimeMs, string principal, byte** extensions, nuint extensionSize, byte* errorText,
+        nuint errorTextSize);
 
     [LibraryImport(Library, EntryPoint = "rd_kafka_oauthbearer_set_token_failure", StringMarshalling = StringMarshalling.Utf8)]
     public static partial KafkaErrorCode OAuthBearerSetTokenFailure(nint client, string errorText);
@@ -137,7 +139,8 @@ internal static unsafe partial class Librdkafka
     public static partial void MetadataDestroy(NativeMetadata* metadata);
 
     [LibraryImport(Library, EntryPoint = "rd_kafka_query_watermark_offsets", StringMarshalling = StringMarshalling.Utf8)]
-    public static partial KafkaErrorCode QueryWatermarkOffsets(nint client, string topic, int partition, long* low, long* high, int timeoutMs);
+    public static partial KafkaErrorCode QueryWatermarkOffsets(
+        nint client, string topic, int partition, long* low, long* high, int timeoutMs);
 
     [LibraryImport(Library, EntryPoint = "rd_kafka_get_watermark_offsets", StringMarshalling = StringMarshalling.Utf8)]
     public static partial KafkaErrorCode GetWatermarkOffsets(nint client, string topic, int partition, long* low, long* high);

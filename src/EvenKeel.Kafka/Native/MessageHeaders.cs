@@ -33,7 +33,8 @@ internal readonly unsafe ref struct MessageHeaders
         byte* namePointer;
         void* valuePointer;
         nuint size;
-        Librdkafka.HeaderGetAll(_headers, (nuint)index, &namePointer, &valuePointer, &size).ThrowIfFailed($"Reading header {index} of {Count}");
+        Librdkafka.HeaderGetAll(_headers, (nuint)index, &namePointer, &valuePointer, &size)
+            .ThrowIfFailed($"Reading header {index} of {Count}");
         name = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(namePointer);
         value = new ReadOnlySpan<byte>(valuePointer, (int)size);
         return valuePointer is not null;

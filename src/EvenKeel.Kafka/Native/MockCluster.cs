@@ -32,7 +32,8 @@ internal sealed unsafe class MockCluster : IAsyncDisposable
         {
             _ = client.CloseAsync(DestroyOptions.None);
             throw new KafkaException(
-                KafkaErrorCode.OutOfResources, $"The embedded broker could not start {brokers} listener(s): are ports or descriptors used up?");
+                KafkaErrorCode.OutOfResources,
+                $"The embedded broker could not start {brokers} listener(s): are ports or descriptors used up?");
         }
         client.Own(OwnedKind.MockCluster, cluster);
         return new MockCluster(client, cluster, NativeText.Read(Librdkafka.MockClusterBootstraps(cluster)));
@@ -71,13 +72,15 @@ internal sealed unsafe class MockCluster : IAsyncDisposable
     public void SetLeader(string topic, int partition, int broker)
     {
         using var call = _client.Enter();
-        Librdkafka.MockPartitionSetLeader(_cluster, topic, partition, broker).ThrowIfFailed($"Moving {topic}[{partition}] to broker {broker}");
+        Librdkafka.MockPartitionSetLeader(_cluster, topic, partition, broker)
+            .ThrowIfFailed($"Moving {topic}[{partition}] to broker {broker}");
     }
 
     public void SetGroupCoordinator(string group, int broker)
     {
         using var call = _client.Enter();
-        Librdkafka.MockCoordinatorSet(_cluster, "group", group, broker).ThrowIfFailed($"Moving the coordinator of '{group}' to broker {broker}");
+        Librdkafka.MockCoordinatorSet(_cluster, "group", group, broker)
+            .ThrowIfFailed($"Moving the coordinator of '{group}' to broker {broker}");
     }
 
     /// <summary>How long the first join of a group waits for others.</summary>
@@ -119,7 +122,8 @@ internal sealed unsafe class MockCluster : IAsyncDisposable
         Librdkafka.MockBrokerSetHostPort(_cluster, broker, host, port);
     }
 
-    /// <summary>Answers the next requests of this kind with these errors, one each; <see cref="KafkaErrorCode.Transport"/> cuts the connection.</summary>
+    /// <summary>Answers the next requests of this kind with these errors, one each; <see cref="KafkaErrorCode.Transport"/> cuts the
+    /// connection.</summary>
     public void PushRequestErrors(short api, ReadOnlySpan<KafkaErrorCode> errors)
     {
         using var call = _client.Enter();

@@ -120,7 +120,8 @@ internal static unsafe class NativeConsumer
     public static void ReadOffsetsForTimes(this ClientHandle client, PartitionList partitions, TimeSpan wait)
     {
         using var call = client.Enter();
-        Librdkafka.OffsetsForTimes(call.Client, partitions.Pointer, (int)wait.TotalMilliseconds).ThrowIfFailed("Asking for offsets by time");
+        Librdkafka.OffsetsForTimes(call.Client, partitions.Pointer, (int)wait.TotalMilliseconds)
+            .ThrowIfFailed("Asking for offsets by time");
     }
 
     /// <returns>The code for the whole; each entry has its own.</returns>

@@ -2,7 +2,9 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace EvenKeel.Kafka.Native;
 
-/// <summary>Failed native calls as exceptions: the one place where librdkafka's codes and error objects turn into <see cref="KafkaException"/>.</summary>
+/// <summary>
+/// Failed native calls as exceptions: the one place where librdkafka's codes and error objects turn into <see cref="KafkaException"/>.
+/// </summary>
 internal static unsafe class NativeErrors
 {
     public static void ThrowIfFailed(this KafkaErrorCode code, string doing)

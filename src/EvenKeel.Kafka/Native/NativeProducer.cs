@@ -21,7 +21,8 @@ internal static unsafe class NativeProducer
         fixed (byte* valuePointer = value, keyPointer = key)
         {
             var outcome = Librdkafka.Produce(
-                topic.Pointer, partition, MessageFlags.Copy, OrEmpty(valuePointer), (nuint)value.Length, keyPointer, (nuint)key.Length, opaque);
+                topic.Pointer, partition, MessageFlags.Copy, OrEmpty(valuePointer), (nuint)value.Length,
+                keyPointer, (nuint)key.Length, opaque);
             return outcome == 0 ? KafkaErrorCode.None : Librdkafka.LastError();
         }
     }
@@ -29,7 +30,8 @@ internal static unsafe class NativeProducer
     /// <summary>Queues one message with a header list.</summary>
     /// <param name="client">A producer.</param>
     /// <param name="arguments">Topic, key, value, flags, opaque, and headers one by one or as a list.</param>
-    /// <returns><see cref="KafkaErrorCode.None"/>: a report will come, and a header list belongs to the message. Otherwise neither.</returns>
+    /// <returns><see cref="KafkaErrorCode.None"/>: a report will come, and a header list belongs to the message. Otherwise
+    /// neither.</returns>
     public static KafkaErrorCode Produce(this ClientHandle client, ReadOnlySpan<NativeArgument> arguments)
     {
         using var call = client.Enter();
@@ -37,7 +39,8 @@ internal static unsafe class NativeProducer
             return NativeErrors.TakeCode(Librdkafka.ProduceVa(call.Client, first, (nuint)arguments.Length));
     }
 
-    /// <summary>A null pointer would make the value null, a tombstone; an empty one needs some address: that of a constant, which stays put.</summary>
+    /// <summary>A null pointer would make the value null, a tombstone; an empty one needs some address: a constant's, which stays
+    /// put.</summary>
     public static byte* OrEmpty(byte* pointer) =>
         pointer is null ? (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference("\0"u8)) : pointer;
 }

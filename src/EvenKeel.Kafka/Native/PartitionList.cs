@@ -42,7 +42,8 @@ internal sealed unsafe class PartitionList : IDisposable
 
     public string Topic(int index) => NativeText.Read(this[index].Topic);
 
-    /// <summary>The epoch of the leader that gave the entry's offset, -1 for none: a commit with it tells a cut log from a whole one.</summary>
+    /// <summary>The epoch of the leader that gave the entry's offset, -1 for none: a commit with it tells a cut log from a
+    /// whole one.</summary>
     public int GetLeaderEpoch(int index)
     {
         fixed (NativePartition* partition = &this[index])

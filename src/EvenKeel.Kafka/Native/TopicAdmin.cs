@@ -135,7 +135,7 @@ internal static unsafe class TopicAdmin
         var resources = Librdkafka.DescribeConfigsResultResources(Librdkafka.EventDescribeConfigsResult(answer), &count);
         var code = Librdkafka.ConfigResourceError(resources[0]);
         if (code != KafkaErrorCode.None)
-            throw new KafkaException(code, $"{doing}: {NativeText.Read(Librdkafka.ConfigResourceErrorText(resources[0]))} ({code.Describe()})");
+            throw new KafkaException(code, $"{doing}: {NativeText.Read(Librdkafka.ConfigResourceErrorText(resources[0]))}");
         var entries = Librdkafka.ConfigResourceConfigs(resources[0], &count);
         for (nuint i = 0; i < count; i++)
         {

@@ -75,7 +75,7 @@ public sealed class ClientHandleTests
             {
                 using var call = client.Enter();
                 entered.SetResult();
-                leave.Wait(Deadline);
+                leave.WaitHandle.WaitOne(Deadline);
                 return Librdkafka.OutqLen(call.Client); // The native client must still be there.
             },
             Cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
@@ -137,7 +137,8 @@ public sealed class ClientHandleTests
         await using var client = Producer("127.0.0.1:1");
         var queue = EventQueue.New(client);
         var poll = Task.Factory.StartNew(
-            () => queue.Poll(TimeSpan.FromMilliseconds(200)).Dispose(), Cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            () => queue.Poll(TimeSpan.FromMilliseconds(200)).Dispose(),
+            Cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
         queue.Dispose();
         queue.Dispose();

@@ -11,7 +11,9 @@ public sealed class ConfigurationTests
         using var configuration = new ClientConfiguration().Set("linger.ms", "17");
 
         Assert.Equal("17", configuration.Get("linger.ms"));
-        Assert.Contains(configuration.Dump(), pair => pair is { Key: "linger.ms", Value: "17" } or { Key: "queue.buffering.max.ms", Value: "17" });
+        Assert.Contains(
+            configuration.Dump(),
+            pair => pair is { Key: "linger.ms", Value: "17" } or { Key: "queue.buffering.max.ms", Value: "17" });
         Assert.Contains(configuration.Dump(), pair => pair is { Key: "message.max.bytes", Value: "1000000" });
     }
 

@@ -174,7 +174,8 @@ public sealed class ConsumerCallTests
         var topic = NewName("times");
         await Fill(broker, topic, partitions: 1, records: 5);
         await using var consumer = Consumer(broker.BootstrapServers, NewName("times"));
-        using var times = new PartitionList().Add(topic, 0, 1).Add(topic, 0, DateTimeOffset.UtcNow.AddDays(1).ToUnixTimeMilliseconds());
+        var tomorrowMs = TimeProvider.System.GetUtcNow().AddDays(1).ToUnixTimeMilliseconds();
+        using var times = new PartitionList().Add(topic, 0, 1).Add(topic, 0, tomorrowMs);
 
         consumer.ReadOffsetsForTimes(times, Deadline);
 

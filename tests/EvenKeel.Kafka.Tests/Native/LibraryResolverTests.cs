@@ -65,7 +65,8 @@ public sealed class LibraryResolverTests
     public void An_old_library_is_passed_over_with_its_version()
     {
         // By its path: asked for by its name, the loader hands out the one that is in the process already, whose name is the same.
-        var old = new[] { "/usr/lib/x86_64-linux-gnu/librdkafka.so.1", "/usr/lib/aarch64-linux-gnu/librdkafka.so.1" }.FirstOrDefault(File.Exists);
+        var old = new[] { "/usr/lib/x86_64-linux-gnu/librdkafka.so.1", "/usr/lib/aarch64-linux-gnu/librdkafka.so.1" }
+            .FirstOrDefault(File.Exists);
         Assert.SkipWhen(old is null, "The system has no old librdkafka (Debian's package librdkafka1, which kcat brings).");
         var ours = LibraryResolver.FromFile(Path.Combine(AppContext.BaseDirectory, FileName));
 

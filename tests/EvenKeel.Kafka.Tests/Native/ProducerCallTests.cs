@@ -49,7 +49,7 @@ public sealed class ProducerCallTests
         await using var producer = Producer(broker.BootstrapServers);
         using var queue = EventQueue.Main(producer);
         var topic = producer.Topic(topicName);
-        var sentAtMs = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() - 1000;
+        var sentAtMs = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() - 1000;
 
         SendWithHeaders(producer, topic, sentAtMs);
         Assert.Equal(KafkaErrorCode.None, producer.Produce(topic, 0, [], [], 9));
@@ -84,7 +84,8 @@ public sealed class ProducerCallTests
     {
         await using var broker = EmbeddedBroker.Start();
         await broker.CreateTopicAsync("purged", 1, Cancellation);
-        await using var producer = Producer(broker.BootstrapServers, ("max.in.flight.requests.per.connection", "1"), ("batch.num.messages", "10"));
+        await using var producer = Producer(
+            broker.BootstrapServers, ("max.in.flight.requests.per.connection", "1"), ("batch.num.messages", "10"));
         using var queue = EventQueue.Main(producer);
         var topic = producer.Topic("purged");
         Assert.Equal(KafkaErrorCode.None, producer.Produce(topic, 0, "warm"u8, [], 0));
@@ -165,8 +166,11 @@ public sealed class ProducerCallTests
 
         var topic = Assert.Single(producer.Metadata(producer.Topic(topicName), Deadline).Topics);
         Assert.Equal((topicName, KafkaErrorCode.None, 3), (topic.Name, topic.Error, topic.Partitions.Count));
-        Assert.All(topic.Partitions, partition => Assert.True(partition is { Leader: > 0, Replicas: 1, InSync: 1, Error: KafkaErrorCode.None }));
-        Assert.Contains(producer.Metadata(null, Deadline).Brokers, known => broker.BootstrapServers.Contains($":{known.Port}", StringComparison.Ordinal));
+        Assert.All(topic.Partitions, partition => Assert.True(
+            partition is { Leader: > 0, Replicas: 1, InSync: 1, Error: KafkaErrorCode.None }));
+        Assert.Contains(
+            producer.Metadata(null, Deadline).Brokers,
+            known => broker.BootstrapServers.Contains($":{known.Port}", StringComparison.Ordinal));
         Assert.NotNull(producer.ClusterId(Deadline));
     }
 

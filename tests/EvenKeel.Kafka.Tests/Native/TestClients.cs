@@ -11,14 +11,16 @@ internal static class TestClients
     private static int LastName;
 
     /// <summary>A name for a topic or group that no other test and no earlier run on the same real broker uses.</summary>
-    public static string NewName(string what) => $"{what}-{Environment.ProcessId}-{Guid.NewGuid():N}"[..32] + Interlocked.Increment(ref LastName);
+    public static string NewName(string what) =>
+        $"{what}-{Environment.ProcessId}-{Guid.NewGuid():N}"[..32] + Interlocked.Increment(ref LastName);
 
     public static ClientHandle Producer(string bootstrapServers, params (string Name, string Value)[] settings)
     {
         using var configuration = new ClientConfiguration().Set("bootstrap.servers", bootstrapServers).Set("linger.ms", "1");
         foreach (var (name, value) in settings)
             configuration.Set(name, value);
-        return CreationGate.Create(ClientKind.Producer, configuration, EventKinds.DeliveryReport | EventKinds.Error | EventKinds.Statistics);
+        return CreationGate.Create(
+            ClientKind.Producer, configuration, EventKinds.DeliveryReport | EventKinds.Error | EventKinds.Statistics);
     }
 
     public static ClientHandle Consumer(string bootstrapServers, string group, params (string Name, string Value)[] settings)
@@ -98,11 +100,12 @@ internal static class TestClients
     public static async Task Until(Func<bool> condition, Func<string> state)
     {
         var start = Stopwatch.GetTimestamp();
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
         while (!condition())
         {
             if (Stopwatch.GetElapsedTime(start) > Deadline)
                 throw new TimeoutException($"The condition did not hold within {Deadline}: {state()}");
-            await Task.Delay(5);
+            await tick.WaitForNextTickAsync();
         }
     }
 
