@@ -35,7 +35,7 @@ static string Measure(int series, int batchesPerTransaction, double seconds, str
     using var store = SqliteMetricStore.Open(path);
     var records = new List<StoreRecord>(batchesPerTransaction);
     var position = 0L;
-    var arrived = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+    var arrived = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
     var inStore = new Stopwatch();
     var cpu = TimeSpan.Zero;
     var allocated = 0L;

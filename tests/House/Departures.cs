@@ -16,12 +16,14 @@ internal static class Departures
     public static IReadOnlyList<Departure> All { get; } =
     [
         new("sync-over-async", "src/EvenKeel.Queue/DurableQueue.cs", null, "the blocking read is made for dedicated threads"),
+        new("sync-over-async", "tests/Simulation/Schedule.cs", null, "reads the outcome of a completed append, on the one simulated thread"),
         new("sync-over-async", "src/MetricStream/Intake/RequestBody.cs", null,
             "read after IsCompletedSuccessfully: the fast path of a value task"),
         new("sync-over-async", "src/MetricStream/Load/LoadReport.cs", null, LoadResult),
         new("sync-over-async", "src/MetricStream/Load/LoadReportJson.cs", null, LoadResult),
 
         new("task-delay", "src/MetricStream/Load/", null, RealClock),
+        new("task-delay", "tests/Simulation/Deadline.cs", null, "the deadline itself"),
         new("task-delay", "tests/Chaos/ChaosRun.cs", null, "the moment of the kill, drawn from the seed: nothing is waited for"),
         new("task-delay", "tests/MetricStream.Tests/Load/LoadCommandTests.cs",
             "An_open_loop_counts_the_wait_for_a_busy_server_into_the_latency", SlowServer),

@@ -25,7 +25,8 @@ public sealed class MetricsEndpointTests
         Assert.Equal(id, Encoding.ASCII.GetString(record.BatchId.Span));
         Assert.Equal(1, record.MetricCount);
         Assert.Equal(IntakeServer.GoodBody, ScriptedQueue.BodyOf(record));
-        Assert.InRange(record.ArrivedUnixMs, DateTimeOffset.UtcNow.AddMinutes(-1).ToUnixTimeMilliseconds(), DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
+        var now = TimeProvider.System.GetUtcNow();
+        Assert.InRange(record.ArrivedUnixMs, now.AddMinutes(-1).ToUnixTimeMilliseconds(), now.ToUnixTimeMilliseconds());
     }
 
     [Fact]
