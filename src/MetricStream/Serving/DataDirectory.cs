@@ -78,7 +78,10 @@ internal sealed class DataDirectory : IDisposable
             using var format = JsonDocument.Parse(File.ReadAllText(file));
             if (format.RootElement.GetProperty("format").GetString() != "metricstream")
                 throw new StartRefusedException($"'{file}' belongs to another program. Name another directory with --data.");
-            if (format.RootElement.GetProperty("version").GetInt32() is var version && version > FormatVersion)
+            var version = format.RootElement.GetProperty("version").GetInt32();
+            if (version < 1)
+                throw new StartRefusedException($"'{file}' names version {version}, which never was. Restore it, or name another directory with --data.");
+            if (version > FormatVersion)
                 throw new StartRefusedException(
                     $"The data directory '{path}' has format version {version}; this program knows up to {FormatVersion}. "
                     + "Use the version that wrote it, or a newer one; nothing was changed.");

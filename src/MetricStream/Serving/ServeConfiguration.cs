@@ -20,15 +20,19 @@ internal static class ServeConfiguration
     public static (ServeSettings? Settings, IReadOnlyList<string> Violations) Read(
         IReadOnlyDictionary<string, string?> commandLine, string folder, IReadOnlyDictionary<string, string> environment)
     {
+        var ours = environment.Where(e => e.Key.StartsWith(EnvironmentPrefix, StringComparison.OrdinalIgnoreCase)).ToList();
+        // Names in the environment differ by case, keys do not: which of two would win is not for chance to say.
+        var twice = ours.GroupBy(e => ConfigurationKey(e.Key), StringComparer.OrdinalIgnoreCase).Where(g => g.Count() > 1)
+            .Select(g => $"{string.Join(" and ", g.Select(e => e.Key))} name one setting: keep one of them.").ToList();
+        if (twice.Count > 0)
+            return (null, twice);
         IConfigurationRoot root;
         try
         {
             root = new ConfigurationBuilder()
                 .SetBasePath(folder)
                 .AddJsonFile("appsettings.json", optional: true, reloadOnChange: false)
-                .AddInMemoryCollection(environment
-                    .Where(e => e.Key.StartsWith(EnvironmentPrefix, StringComparison.OrdinalIgnoreCase))
-                    .Select(e => KeyValuePair.Create(ConfigurationKey(e.Key), (string?)e.Value)))
+                .AddInMemoryCollection(ours.Select(e => KeyValuePair.Create(ConfigurationKey(e.Key), (string?)e.Value)))
                 .AddInMemoryCollection(commandLine.Select(e => KeyValuePair.Create($"{Section}:{e.Key}", e.Value)))
                 .Build();
         }

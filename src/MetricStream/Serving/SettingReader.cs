@@ -97,6 +97,8 @@ internal sealed class SettingReader(IConfiguration section, string optionPrefix 
     {
         _known.Add(key);
         text = section[key];
+        if (section.GetSection(key).GetChildren().FirstOrDefault() is { } part)
+            Violations.Add($"'{part.Path}' is no setting: give {Option(key)} one value.");
         return text is not null;
     }
 

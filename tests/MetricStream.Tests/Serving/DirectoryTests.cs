@@ -55,6 +55,8 @@ public sealed class DirectoryTests : IDisposable
     [InlineData("[]", "cannot be understood")]
     [InlineData("{}", "cannot be understood")]
     [InlineData("""{"format":"metricstream","version":"one"}""", "cannot be understood")]
+    [InlineData("""{"format":"metricstream","version":0}""", "never was")]
+    [InlineData("""{"format":"metricstream","version":-1}""", "never was")]
     [InlineData("""{"format":"other","version":1}""", "belongs to another program")]
     public void A_format_that_says_nothing_sound_is_refused(string content, string reason)
     {

@@ -68,6 +68,27 @@ public sealed class ServeConfigurationTests : IDisposable
         Assert.Contains("'MetricStream:PROT' is no setting of this version", Assert.Single(violations), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void One_setting_under_two_names_that_differ_by_case_is_refused()
+    {
+        var (settings, violations) = Read(environment: [("METRICSTREAM__PORT", "9000"), ("METRICSTREAM__Port", "9001")]);
+
+        Assert.Null(settings);
+        Assert.Contains("METRICSTREAM__PORT and METRICSTREAM__Port", Assert.Single(violations), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_setting_that_has_parts_instead_of_a_value_is_refused()
+    {
+        WriteFile("""{"MetricStream":{"Port":[9000]}}""");
+
+        var (settings, violations) = Read(environment: [("METRICSTREAM__DATA__FOLDER", "x")]);
+
+        Assert.Null(settings);
+        Assert.Contains(violations, v => v.Contains("'MetricStream:Port:0' is no setting: give --port one value", StringComparison.Ordinal));
+        Assert.Contains(violations, v => v.Contains("'MetricStream:DATA:FOLDER' is no setting", StringComparison.OrdinalIgnoreCase));
+    }
+
     [Theory]
     [InlineData("0.0.0.0")]
     [InlineData("*")]
