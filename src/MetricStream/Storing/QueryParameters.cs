@@ -53,6 +53,13 @@ internal sealed class QueryParameters(IQueryCollection query)
     {
         if (Text(field) is not { } text)
             return otherwise;
+        // A time before 1970: in a batch a negative number, here text.
+        if (text.StartsWith('-') && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var before)
+            && before >= MetricTimestamp.MinUnixMs)
+        {
+            return before;
+        }
+
         // A plus sign that the client left unescaped arrives as a space, and RFC 3339 as read here has none.
         if (MetricTimestamp.TryParse(Encoding.UTF8.GetBytes(text.Replace(' ', '+')), out var unixMs))
             return unixMs;

@@ -137,6 +137,7 @@ public sealed class QueryEndpointsTests : IAsyncLifetime
             await Ok("/api/query?name=cpu&tags=zone:b&from=1970-01-01T01:00:00+01:00&to=1970-01-01T00:01:01Z"));
         Assert.Equal("""[{"name":"cpu","tags":{"host":"a:b,c\\d"},"points":[[61000,9]]}]""", await Ok(@"/api/query?name=cpu&tags=host:a:b\,c\d"));
         Assert.Equal("[]", await Ok("/api/query?name=cpu&from=1&to=1"));
+        Assert.Equal("[]", await Ok("/api/query?name=cpu&from=-2000&to=-1"));
         Assert.Equal("[]", await Ok("/api/query?name=disk"));
         Assert.Equal("[]", await Ok("/api/series?name=disk"));
     }
