@@ -3,6 +3,9 @@ namespace MetricStream.Intake;
 /// <summary>Gives the errors of routing (no such route, no such method) a problem as their body.</summary>
 internal static class ProblemPages
 {
+    /// <summary>What a route that reads takes: HEAD wherever GET, as RFC 9110 asks; Kestrel leaves the body out.</summary>
+    public static readonly string[] Reads = [HttpMethods.Get, HttpMethods.Head];
+
     /// <summary>Add it right after routing: a request that found a route passes with one type check.</summary>
     public static void UseProblemPages(this IApplicationBuilder app) =>
         app.Use(next => context => context.GetEndpoint() is RouteEndpoint ? next(context) : AnswerAsync(context, next));

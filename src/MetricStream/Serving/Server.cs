@@ -39,13 +39,13 @@ internal static partial class Server
         var time = TimeProvider.System;
         var ledger = new IntakeLedger();
         var batches = new FileBatchQueue(queue);
-        using var loop = store is null ? null : new StoreLoop(queue, store, time, log);
+        using var loop = store is null ? null : OrRefuse(() => new StoreLoop(queue, store, time, log));
         var windows = new RetentionWindows { Samples = settings.Retention, BatchIds = settings.IdWindow };
         using var upkeep = store is null
             ? null
             : new StoreUpkeep(
                 store, ledger, new Retention(store, windows, time, app.Services.GetRequiredService<ILogger<Retention>>()), time, log);
-        var state = new ServerState(settings, queue, batches, store, ledger) { Loop = loop };
+        var state = OrRefuse(() => new ServerState(settings, queue, batches, store, ledger) { Loop = loop });
         var options = new IntakeOptions { MaxBodyBytes = settings.MaxBodyBytes, IdWindow = settings.IdWindow, StopGrace = IntakeEnds };
         using var intake = new MetricsEndpoint(
             new BatchAcceptance(batches, store, options, time), options, ledger, time,
@@ -83,7 +83,7 @@ internal static partial class Server
             await upkeep.StopAsync();
         if (state.Loop is { } loop)
         {
-            while (state.Law().Queued > 0 && loop.Trouble is null && Remaining(began, DrainEnds) > TimeSpan.Zero)
+            while (state.Queue.Durable > loop.Position && loop.Trouble is null && Remaining(began, DrainEnds) > TimeSpan.Zero)
                 await Task.Delay(TimeSpan.FromMilliseconds(20), time);
             if (!loop.Stop(TimeSpan.FromSeconds(2)))
                 LogLoopBusy(log);
@@ -152,6 +152,19 @@ internal static partial class Server
             return queue;
         }
         catch (QueueOpenException refused)
+        {
+            throw new StartRefusedException(refused.Message, refused);
+        }
+    }
+
+    /// <summary>What is first read after both are open may show damage that opening did not.</summary>
+    private static T OrRefuse<T>(Func<T> make)
+    {
+        try
+        {
+            return make();
+        }
+        catch (Exception refused) when (refused is DurableQueueException or StoreUnavailableException)
         {
             throw new StartRefusedException(refused.Message, refused);
         }

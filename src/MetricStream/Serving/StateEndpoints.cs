@@ -1,5 +1,6 @@
 using System.Text.Json;
 using MetricStream.Intake;
+using MetricStream.Storing;
 
 namespace MetricStream.Serving;
 
@@ -10,9 +11,9 @@ internal sealed class StateEndpoints(ServerState state, IntakeTimes times, TimeP
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/health/live", (RequestDelegate)(context => AnswerAsync(context, null)));
-        routes.MapGet("/health/ready", (RequestDelegate)(context => AnswerAsync(context, state.NotReady())));
-        routes.MapGet("/api/stats", (RequestDelegate)StatsAsync);
+        routes.MapMethods("/health/live", ProblemPages.Reads, (RequestDelegate)(context => AnswerAsync(context, null)));
+        routes.MapMethods("/health/ready", ProblemPages.Reads, (RequestDelegate)(context => AnswerAsync(context, state.NotReady())));
+        routes.MapMethods("/api/stats", ProblemPages.Reads, (RequestDelegate)StatsAsync);
     }
 
     private static Task AnswerAsync(HttpContext context, string? reason)
@@ -25,16 +26,26 @@ internal sealed class StateEndpoints(ServerState state, IntakeTimes times, TimeP
 
     private async Task StatsAsync(HttpContext context)
     {
+        ConservationLaw law;
+        IReadOnlyList<ClientCounters> clients;
+        try
+        {
+            (law, clients) = (state.Law(), state.Clients(ClientsListed));
+        }
+        catch (StoreUnavailableException unavailable)
+        {
+            await new Problem(StatusCodes.Status503ServiceUnavailable, unavailable.Message) { RetryAfterSeconds = 1 }.WriteAsync(context);
+            return;
+        }
         context.Response.ContentType = "application/json";
         context.Response.Headers.CacheControl = "no-store";
         await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
-        Write(json);
+        Write(json, law, clients);
         await json.FlushAsync(context.RequestAborted);
     }
 
-    private void Write(Utf8JsonWriter json)
+    private void Write(Utf8JsonWriter json, in ConservationLaw law, IReadOnlyList<ClientCounters> clients)
     {
-        var law = state.Law();
         json.WriteStartObject();
         json.WriteNumber("acknowledged", law.Acknowledged);
         json.WriteNumber("stored", law.Stored);
@@ -45,7 +56,7 @@ internal sealed class StateEndpoints(ServerState state, IntakeTimes times, TimeP
         json.WriteNumber("dead_lettered", law.DeadLettered);
         json.WriteNumber("rejected", law.Rejected);
         json.WriteStartArray("clients");
-        foreach (var client in state.Clients(ClientsListed))
+        foreach (var client in clients)
         {
             json.WriteStartObject();
             json.WriteString("client", client.ClientId);

@@ -23,10 +23,10 @@ internal sealed class QueryEndpoints(IMetricStore store, SemaphoreSlim slots)
     public static void Map(IEndpointRouteBuilder routes, IMetricStore store)
     {
         var endpoints = new QueryEndpoints(store, new SemaphoreSlim(SqliteMetricStore.Readers - 1));
-        routes.MapGet("/api/series", (RequestDelegate)(context => endpoints.AnswerAsync(context, endpoints.SeriesAsync)));
-        routes.MapGet("/api/query", (RequestDelegate)(context => endpoints.AnswerAsync(context, endpoints.QueryAsync)));
-        routes.MapGet(
-            "/api/clients/{client}/batches", (RequestDelegate)(context => endpoints.AnswerAsync(context, endpoints.BatchesAsync)));
+        routes.MapMethods("/api/series", ProblemPages.Reads, (RequestDelegate)(context => endpoints.AnswerAsync(context, endpoints.SeriesAsync)));
+        routes.MapMethods("/api/query", ProblemPages.Reads, (RequestDelegate)(context => endpoints.AnswerAsync(context, endpoints.QueryAsync)));
+        routes.MapMethods(
+            "/api/clients/{client}/batches", ProblemPages.Reads, (RequestDelegate)(context => endpoints.AnswerAsync(context, endpoints.BatchesAsync)));
     }
 
     private async Task SeriesAsync(HttpContext context, CancellationToken cancellation)

@@ -2,8 +2,8 @@ using MetricStream.Storing;
 
 namespace MetricStream.Tests.Intake;
 
-/// <summary>A store of which intake only asks for known batch ids; a test says what it answers.</summary>
-internal sealed class ScriptedStore(Func<StoredBatch?> find) : IMetricStore
+/// <summary>A store that answers what a test says: intake asks for known batch ids only, the state for the account and no clients.</summary>
+internal sealed class ScriptedStore(Func<StoredBatch?> find, Func<StoreAccount>? account = null) : IMetricStore
 {
     private int _finds;
 
@@ -29,11 +29,11 @@ internal sealed class ScriptedStore(Func<StoredBatch?> find) : IMetricStore
 
     public StoreCounters Counters() => throw NotAsked();
 
-    public IReadOnlyList<ClientCounters> Clients(int limit) => throw NotAsked();
+    public IReadOnlyList<ClientCounters> Clients(int limit) => account is null ? throw NotAsked() : [];
 
     public ExpiryStep Expire(long samplesBefore, long batchesBefore, int limit) => throw NotAsked();
 
-    public StoreAccount Account() => throw NotAsked();
+    public StoreAccount Account() => account is null ? throw NotAsked() : account();
 
     public void Dispose()
     {
