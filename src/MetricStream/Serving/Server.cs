@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using System.Text;
 using EvenKeel.Queue;
 using MetricStream.Intake;
 using MetricStream.Queueing;
@@ -118,6 +119,8 @@ internal static partial class Server
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+            // Kestrel answers header bytes that are no UTF-8 with a bare 400; as Latin-1 they reach intake, which says what is wrong.
+            kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
             kestrel.Limits.MaxRequestBodySize = null; // Intake has its own limit, before and after decompression.
             kestrel.Listen(settings.Host, settings.Port, listen => listen.Protocols = HttpProtocols.Http1);
         });
