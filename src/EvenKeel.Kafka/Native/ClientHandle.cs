@@ -25,7 +25,8 @@ internal sealed unsafe class ClientHandle : IAsyncDisposable
     private readonly ManualResetEventSlim _drained = new();
     private readonly TaskCompletionSource _destroyed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    // The calls that run; the sign bit is set once the gate is closed. On a cache line shared by all callers: measured, see GateBench.
+    // The calls that run; the sign bit is set once the gate is closed. One counter for all threads: entering and leaving costs 7 ns alone
+    // and 10 ns among 16 threads on two cores, beside some 400 ns of a send.
     private int _calls;
 
     // Guarded by _ownedLock.

@@ -14,7 +14,7 @@ internal static class BrokerKinds
         if (kind == Embedded)
             return EmbeddedBroker.Start(options);
         Assert.SkipWhen(
-            TestBroker.ExternalAddress is null, $"No real broker: {TestBroker.AddressVariable} is not set (see CONTRIBUTING.md).");
+            TestBroker.ExternalAddress is null, $"No real broker: {TestBroker.AddressVariable} is not set to its host:port.");
         return TestBroker.Connect(TestBroker.ExternalAddress!);
     }
 }
