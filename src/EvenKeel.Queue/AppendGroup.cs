@@ -145,7 +145,8 @@ internal sealed class AppendGroup(int keepBytes)
         Debug.Assert(sequence == firstSequence + Count, "a frame for every waiter");
     }
 
-    /// <summary>Tells every waiter its sequence, or all the same refusal, empties the group for reuse, and returns them, ready to continue.</summary>
+    /// <summary>Tells every waiter its sequence, or all the same refusal, empties the group for reuse, and returns them, ready to
+    /// continue.</summary>
     public ResolvedWaiters Resolve(long firstSequence, Exception? refusal)
     {
         var resolved = _waiters;

@@ -343,7 +343,8 @@ internal sealed class Committer
         if (_closing)
             return Closed();
         var bytes = _segments.Bytes + _committingBytes + _filling.Length + frameBytes;
-        return bytes <= _options.MaxBytes ? null : QueueRefusedException.Full(_storage.Location, _segments.Bytes, _options.MaxBytes, frameBytes);
+        return bytes <= _options.MaxBytes ? null
+            : QueueRefusedException.Full(_storage.Location, _segments.Bytes, _options.MaxBytes, frameBytes);
     }
 
     /// <summary>A group is no longer than a segment, or one record: what is read up must be able to leave, segment by segment.</summary>

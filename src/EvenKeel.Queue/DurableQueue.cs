@@ -21,7 +21,8 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
     private readonly HashSet<string> _openReaders = [];
     private bool _disposed;
 
-    private DurableQueue(IQueueStorage storage, IDisposable queueLock, RecoveredLog log, Committer committer, IEnumerable<ReaderCheckpoint> checkpoints)
+    private DurableQueue(
+        IQueueStorage storage, IDisposable queueLock, RecoveredLog log, Committer committer, IEnumerable<ReaderCheckpoint> checkpoints)
     {
         _storage = storage;
         _lock = queueLock;
@@ -64,7 +65,8 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
 
     internal SegmentList Segments { get; }
 
-    /// <summary>Opens the queue of a folder, or starts one, and repairs what a crash left. Reads at most one segment, whatever the backlog.</summary>
+    /// <summary>Opens the queue of a folder, or starts one, and repairs what a crash left. Reads at most one segment, whatever the
+    /// backlog.</summary>
     /// <exception cref="ArgumentException">The options are wrong; the message names every violation.</exception>
     /// <exception cref="QueueOpenException">It is in use, of a later format, or the folder cannot be used.</exception>
     public static DurableQueue Open(DurableQueueOptions options)
@@ -79,7 +81,8 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new QueueOpenException(QueueOpenFailure.Unusable,
-                $"The queue folder '{options.Directory}' cannot be used: {error.Message} Check that it exists, is writable and has room.", error);
+                $"The queue folder '{options.Directory}' cannot be used: {error.Message} "
+                + "Check that it exists, is writable and has room.", error);
         }
     }
 
@@ -115,7 +118,8 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
                 queueLock.Dispose();
             }
             if (error is QueueRefusedException refused)
-                throw new QueueOpenException(QueueOpenFailure.Unusable, $"The queue in '{storage.Location}' cannot go on: {refused.Message}", refused);
+                throw new QueueOpenException(QueueOpenFailure.Unusable,
+                    $"The queue in '{storage.Location}' cannot go on: {refused.Message}", refused);
             throw;
         }
     }
@@ -128,13 +132,16 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
     /// <inheritdoc cref="AppendAsync(ReadOnlySpan{byte})" path="/exception"/>
     public ValueTask<long> AppendAsync(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second) => _committer.Append(first, second);
 
-    /// <summary>Opens the reader of that name where it last acknowledged; a new one starts at <see cref="Head"/>. From now on the records it
+    /// <summary>Opens the reader of that name where it last acknowledged; a new one starts at <see cref="Head"/>. From now on the
+    /// records it
     /// has not acknowledged are kept, across restarts, until <see cref="RemoveReader"/>.</summary>
     /// <param name="name">1 to 64 of <c>A-Z a-z 0-9 . _ -</c>, the first not a dot.</param>
     public QueueReader OpenReader(string name)
     {
-        if (name is not { Length: > 0 and <= 64 } || name[0] == '.' || name.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('.' or '_' or '-')))
-            throw new ArgumentException($"'{name}' cannot name a reader: use 1 to 64 of A-Z a-z 0-9 . _ -, the first not a dot.", nameof(name));
+        if (name is not { Length: > 0 and <= 64 } || name[0] == '.'
+            || name.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('.' or '_' or '-')))
+            throw new ArgumentException(
+                $"'{name}' cannot name a reader: use 1 to 64 of A-Z a-z 0-9 . _ -, the first not a dot.", nameof(name));
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
@@ -148,8 +155,10 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
         }
     }
 
-    /// <summary>Forgets a reader that is not open, so that it holds no records back any more. False when there is none of that name.</summary>
-    /// <exception cref="QueueRefusedException">The queue is faulted, or this faulted it: the reader may still be there after opening anew.</exception>
+    /// <summary>Forgets a reader that is not open, so that it holds no records back any more. False when there is none of that
+    /// name.</summary>
+    /// <exception cref="QueueRefusedException">The queue is faulted, or this faulted it: the reader may still be there after opening
+    /// anew.</exception>
     public bool RemoveReader(string name)
     {
         lock (_gate)
@@ -177,7 +186,8 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
         return true;
     }
 
-    /// <summary>Makes sure that the next record's sequence is at least <paramref name="sequence"/>: for those who keep positions elsewhere and
+    /// <summary>Makes sure that the next record's sequence is at least <paramref name="sequence"/>: for those who keep positions
+    /// elsewhere and
     /// find the log behind them (a restored copy), so that no sequence is ever used twice. Call it before the first append.</summary>
     public void SkipTo(long sequence) => _committer.SkipTo(sequence);
 
@@ -230,7 +240,8 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
             if (sequence <= checkpoint.Position)
                 return;
             if (sequence > Durable)
-                throw new InvalidOperationException($"Reader '{reader}' acknowledges {sequence}, but only what is below {Durable} is durable.");
+                throw new InvalidOperationException(
+                    $"Reader '{reader}' acknowledges {sequence}, but only what is below {Durable} is durable.");
             try
             {
                 checkpoint.Write(Id, sequence);
@@ -286,7 +297,8 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
         {
             _openReaders.Remove(name);
             throw new QueueOpenException(QueueOpenFailure.Unusable,
-                $"Reader '{name}' cannot be made in '{_storage.Location}': {error.Message} Check that the folder is writable and has room.", error);
+                $"Reader '{name}' cannot be made in '{_storage.Location}': {error.Message} "
+                + "Check that the folder is writable and has room.", error);
         }
     }
 

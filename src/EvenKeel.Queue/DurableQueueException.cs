@@ -1,6 +1,7 @@
 namespace EvenKeel.Queue;
 
-/// <summary>The queue said no. Every refusal of the queue is one of this family; the message names the numbers and the next action.</summary>
+/// <summary>The queue said no. Every refusal of the queue is one of this family; the message names the numbers and the next
+/// action.</summary>
 public abstract class DurableQueueException : Exception
 {
     private protected DurableQueueException(string message, Exception? inner) : base(message, inner)
@@ -50,7 +51,8 @@ public sealed class QueueRefusedException : DurableQueueException
     internal static QueueRefusedException Closed(string location) => new(QueueRefusal.Closed, $"The queue in '{location}' is closed.");
 
     internal static QueueRefusedException Faulted(string location, string what, Exception cause) => new(QueueRefusal.Faulted,
-        $"The queue in '{location}' is faulted and takes nothing more: {what} failed ({cause.Message}). Check the disk, then open the queue again.",
+        $"The queue in '{location}' is faulted and takes nothing more: {what} failed ({cause.Message}). "
+        + "Check the disk, then open the queue again.",
         cause);
 }
 
@@ -73,7 +75,8 @@ public enum QueueOpenFailure
 /// <summary>The queue could not be opened; nothing on disk was changed.</summary>
 public sealed class QueueOpenException : DurableQueueException
 {
-    internal QueueOpenException(QueueOpenFailure failure, string message, Exception? inner = null) : base(message, inner) => Failure = failure;
+    internal QueueOpenException(QueueOpenFailure failure, string message, Exception? inner = null) : base(message, inner) =>
+        Failure = failure;
 
     /// <summary>Why.</summary>
     public QueueOpenFailure Failure { get; }

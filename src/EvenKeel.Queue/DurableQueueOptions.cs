@@ -14,7 +14,8 @@ public sealed record DurableQueueOptions
     /// room. Default 10 GiB. At least four segments: what is read up must be able to leave.</summary>
     public long MaxBytes { get; init; } = 10L << 30;
 
-    /// <summary>Longest record in bytes; two must fit into <see cref="MaxBytes"/>, so a smaller half of that counts instead. Default 64 MiB.</summary>
+    /// <summary>Longest record in bytes; two must fit into <see cref="MaxBytes"/>, so a smaller half of that counts instead. Default 64
+    /// MiB.</summary>
     public int MaxRecordBytes { get; init; } = 64 << 20;
 
     /// <summary>Bytes that may wait for the next group commit; at it, appends wait their turn. Default 16 MiB.</summary>
@@ -33,7 +34,9 @@ public sealed record DurableQueueOptions
         if (SegmentBytes is < 4096 or > 4L << 30)
             violations.Add($"SegmentBytes is {SegmentBytes}: use 4096 (4 KiB) to {4L << 30} (4 GiB).");
         if (MaxBytes < 4 * SegmentBytes)
-            violations.Add($"MaxBytes is {MaxBytes}: use at least four segments ({4 * SegmentBytes} with SegmentBytes {SegmentBytes}), or smaller segments.");
+            violations.Add(
+                $"MaxBytes is {MaxBytes}: use at least four segments ({4 * SegmentBytes} with SegmentBytes {SegmentBytes}), "
+                + "or smaller segments.");
         if (MaxRecordBytes is < 1 or > 1 << 30)
             violations.Add($"MaxRecordBytes is {MaxRecordBytes}: use 1 to {1 << 30} (1 GiB).");
         if (MaxPendingBytes is < 4096 or > 1 << 30)

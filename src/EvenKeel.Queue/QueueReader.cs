@@ -46,7 +46,8 @@ public sealed class QueueReader : IDisposable
         }
     }
 
-    /// <summary>As <see cref="ReadAsync"/>, on the calling thread: for a dedicated thread whose work with the batch blocks as well.</summary>
+    /// <summary>As <see cref="ReadAsync"/>, on the calling thread: for a dedicated thread whose work with the batch blocks as
+    /// well.</summary>
     /// <inheritdoc cref="ReadAsync" path="/param|/exception"/>
     public QueueBatch Read(int maxRecords, int maxBytes, CancellationToken cancellation = default)
     {
@@ -82,7 +83,8 @@ public sealed class QueueReader : IDisposable
     }
 
     /// <summary>Goes on from <paramref name="sequence"/>: for those who keep the position elsewhere, in the transaction of the work itself.
-    /// Records already removed cannot come back: what lies before <see cref="DurableQueue.Head"/> counts as quarantined when read.</summary>
+    /// Records already removed cannot come back: what lies before <see cref="DurableQueue.Head"/> counts as quarantined when
+    /// read.</summary>
     public void Seek(long sequence)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(sequence);
@@ -98,7 +100,8 @@ public sealed class QueueReader : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (sequence > Position)
-            throw new ArgumentOutOfRangeException(nameof(sequence), sequence, $"Reader '{Name}' has read up to {Position}; it cannot acknowledge beyond.");
+            throw new ArgumentOutOfRangeException(nameof(sequence), sequence,
+                $"Reader '{Name}' has read up to {Position}; it cannot acknowledge beyond.");
         _queue.Acknowledge(Name, sequence);
     }
 
@@ -143,7 +146,8 @@ public sealed class QueueReader : IDisposable
                 case CursorStep.NeedsFill:
                     cursor.Fill();
                     break;
-                case CursorStep.Record when cursor.Sequence >= _segment.EndSequence: // A refused group's: the sequence went to another record.
+                // A refused group's: the sequence went to another record.
+                case CursorStep.Record when cursor.Sequence >= _segment.EndSequence:
                 case CursorStep.End:
                     MissUntil(_segment.EndSequence, _segment.FileName, cursor.Offset, 0);
                     return !_segment.IsLast && _batch.Records.Count == 0;

@@ -39,7 +39,9 @@ internal sealed class ReaderCheckpoint : IDisposable
     public bool IsOnDisk { get; private set; }
 
     public static IReadOnlyList<ReaderCheckpoint> LoadAll(IQueueStorage storage) =>
-        [.. storage.List().Where(f => f.Name.EndsWith(FileSuffix, StringComparison.Ordinal)).Select(f => Load(storage, f.Name[..^FileSuffix.Length]))];
+        [.. storage.List()
+            .Where(f => f.Name.EndsWith(FileSuffix, StringComparison.Ordinal))
+            .Select(f => Load(storage, f.Name[..^FileSuffix.Length]))];
 
     public static ReaderCheckpoint Create(IQueueStorage storage, string name, Guid queueId, long position)
     {
@@ -69,10 +71,13 @@ internal sealed class ReaderCheckpoint : IDisposable
         Sync(queueId, position);
     }
 
-    /// <summary>Makes sure that the position just loaded is on the disk: 1. a save whose fsync failed, or never came because the process was
+    /// <summary>Makes sure that the position just loaded is on the disk: 1. a save whose fsync failed, or never came because the process
+    /// was
     /// killed, left its bytes in the system's memory; 2. opening reads them and segments are removed by them; 3. after a power loss the
-    /// position before would be back, and point at what is gone. The same slot with the same bytes: a torn write harms nothing that counts.</summary>
-    /// <remarks>One that cannot be read, or is of another queue, holds what is there from <paramref name="head"/> on, but only in memory.</remarks>
+    /// position before would be back, and point at what is gone. The same slot with the same bytes: a torn write harms nothing that
+    /// counts.</summary>
+    /// <remarks>One that cannot be read, or is of another queue, holds what is there from <paramref name="head"/> on, but only in
+    /// memory.</remarks>
     public void Confirm(Guid queueId, long head)
     {
         if (QueueId != queueId)
@@ -127,7 +132,8 @@ internal sealed class ReaderCheckpoint : IDisposable
                 continue;
             if (BinaryPrimitives.ReadInt32LittleEndian(slot[8..]) is var version && version > SegmentFormat.Version)
                 throw new QueueOpenException(QueueOpenFailure.NewerFormat,
-                    $"'{name}{FileSuffix}' in '{storage.Location}' has format version {version}; this program knows up to {SegmentFormat.Version}. "
+                    $"'{name}{FileSuffix}' in '{storage.Location}' has format version {version}; "
+                    + $"this program knows up to {SegmentFormat.Version}. "
                     + "Use the version that wrote it, or a newer one.");
             checkpoint._generation = BinaryPrimitives.ReadInt64LittleEndian(slot[16..]);
             checkpoint.Position = BinaryPrimitives.ReadInt64LittleEndian(slot[24..]);

@@ -4,7 +4,8 @@ namespace EvenKeel.Queue;
 
 /// <summary>What opening the queue found and repaired.</summary>
 /// <param name="TornBytes">Bytes at the end of the log that were no whole record: the trace of a crash in the middle of a write. They were
-/// cut off. No acknowledged record is among them, unless the disk damaged the very last group (docs/queue-format.md says what remains).</param>
+/// cut off. No acknowledged record is among them, unless the disk damaged the very last group (docs/queue-format.md says what
+/// remains).</param>
 /// <param name="RemovedUnfinishedSegment">Name of a segment whose creation a crash had interrupted; null when there was none.</param>
 /// <param name="SkippedSequences">Sequences left out because a reader had acknowledged beyond the end of the log: records were lost
 /// that had been made durable (a restored copy, a disk that lied). 0 on a sound disk.</param>
@@ -83,7 +84,8 @@ internal static class Recovery
         }
     }
 
-    /// <summary>Whether a last segment is the trace of a crash while it was made: its header was never durable, so it never held a record.</summary>
+    /// <summary>Whether a last segment is the trace of a crash while it was made: its header was never durable, so it never held a
+    /// record.</summary>
     public static bool IsUnfinished(long length, SegmentHeader? header) =>
         length < SegmentFormat.HeaderBytes || (length == SegmentFormat.HeaderBytes && header is null);
 
@@ -103,7 +105,8 @@ internal static class Recovery
                 continue;
             if (header.Version > SegmentFormat.Version)
                 throw new QueueOpenException(QueueOpenFailure.NewerFormat,
-                    $"'{files[i].FileName}' in '{storage.Location}' has format version {header.Version}; this program knows up to {SegmentFormat.Version}. "
+                    $"'{files[i].FileName}' in '{storage.Location}' has format version {header.Version}; "
+                    + $"this program knows up to {SegmentFormat.Version}. "
                     + "Use the version that wrote it, or a newer one.");
             return header.QueueId;
         }
@@ -118,7 +121,8 @@ internal static class Recovery
     }
 
     private static RecoveredLog Start(
-        IQueueStorage storage, Guid queueId, long baseSequence, DateTimeOffset now, string? removed, IReadOnlyList<ReaderCheckpoint> checkpoints)
+        IQueueStorage storage, Guid queueId, long baseSequence, DateTimeOffset now, string? removed,
+        IReadOnlyList<ReaderCheckpoint> checkpoints)
     {
         var file = SegmentCreation.Create(storage, queueId, baseSequence, now);
         var segments = new SegmentList([new Segment(baseSequence, SegmentFormat.HeaderBytes)], baseSequence);

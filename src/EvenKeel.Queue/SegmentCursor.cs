@@ -12,7 +12,8 @@ internal enum CursorStep
     /// <summary>Bytes that are no frame, or a frame whose payload is damaged; the cursor stands behind them.</summary>
     Damage,
 
-    /// <summary>The next frame is not wholly in the buffer: call <see cref="SegmentCursor.Fill"/>, which invalidates payloads handed out.</summary>
+    /// <summary>The next frame is not wholly in the buffer: call <see cref="SegmentCursor.Fill"/>, which invalidates payloads handed
+    /// out.</summary>
     NeedsFill,
 
     /// <summary>The readable part of the segment is over.</summary>
@@ -102,7 +103,8 @@ internal sealed class SegmentCursor : IDisposable
     public void Fill()
     {
         Load(Offset, SegmentFormat.FrameHeaderBytes);
-        if (SegmentFormat.ReadFrame(BufferAt(Offset), _salt) is { } frame && frame.FrameBytes > Buffered(Offset) && IsPlausible(frame, Offset))
+        if (SegmentFormat.ReadFrame(BufferAt(Offset), _salt) is { } frame
+            && frame.FrameBytes > Buffered(Offset) && IsPlausible(frame, Offset))
             Load(Offset, frame.FrameBytes);
     }
 
@@ -114,7 +116,8 @@ internal sealed class SegmentCursor : IDisposable
         _file.Dispose();
     }
 
-    private static int Padding(int payloadBytes) => (int)(SegmentFormat.FrameBytes(payloadBytes) - SegmentFormat.FrameHeaderBytes - payloadBytes);
+    private static int Padding(int payloadBytes) =>
+        (int)(SegmentFormat.FrameBytes(payloadBytes) - SegmentFormat.FrameHeaderBytes - payloadBytes);
 
     private long Buffered(long offset) =>
         offset < _bufferOffset ? 0 : Math.Max(0, Math.Min(_bufferOffset + _bufferLength, Limit) - offset);

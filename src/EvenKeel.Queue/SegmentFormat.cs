@@ -92,7 +92,8 @@ internal static class SegmentFormat
         Stamp(frame, salt, durableSequence);
     }
 
-    /// <summary>The frame header at the start of <paramref name="bytes"/>, or null when its checksum, kind or length is not right.</summary>
+    /// <summary>The frame header at the start of <paramref name="bytes"/>, or null when its checksum, kind or length is not
+    /// right.</summary>
     public static FrameHeader? ReadFrame(ReadOnlySpan<byte> bytes, uint salt)
     {
         if (bytes.Length < FrameHeaderBytes

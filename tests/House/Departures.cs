@@ -23,7 +23,7 @@ internal static class Departures
         new("sync-over-async", "src/MetricStream/Load/LoadReportJson.cs", null, LoadResult),
 
         new("task-delay", "src/MetricStream/Load/", null, RealClock),
-        new("task-delay", "tests/Simulation/Deadline.cs", null, "the deadline itself"),
+        new("task-delay", "tests/Simulation/Deadline.cs", null, "the deadline of a wait on a signal: it throws with the state it saw"),
         new("task-delay", "tests/Chaos/ChaosRun.cs", null, "the moment of the kill, drawn from the seed: nothing is waited for"),
         new("task-delay", "tests/MetricStream.Tests/Load/LoadCommandTests.cs",
             "An_open_loop_counts_the_wait_for_a_busy_server_into_the_latency", SlowServer),

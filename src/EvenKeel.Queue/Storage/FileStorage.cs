@@ -38,7 +38,8 @@ internal sealed class FileStorage : IQueueStorage
             // FileShare.None is flock(LOCK_EX) on Unix and a share mode on Windows; the system drops it when the process dies.
             return new FileStream(Resolve(name), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException error) when (error is not (FileNotFoundException or DirectoryNotFoundException) && !DiskErrors.IsOutOfSpace(error))
+        catch (IOException error)
+            when (error is not (FileNotFoundException or DirectoryNotFoundException) && !DiskErrors.IsOutOfSpace(error))
         {
             return null;
         }

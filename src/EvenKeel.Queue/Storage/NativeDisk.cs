@@ -3,7 +3,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace EvenKeel.Queue.Storage;
 
-/// <summary>The two calls that .NET lacks: fdatasync (FlushToDisk is fsync and costs an extra journal commit), and fsync of a directory.</summary>
+/// <summary>The two calls that .NET lacks: fdatasync (FlushToDisk is fsync and costs an extra journal commit), and fsync of a
+/// directory.</summary>
 internal static partial class NativeDisk
 {
     public static void SyncData(SafeFileHandle file, string path)

@@ -67,7 +67,8 @@ internal static partial class Server
         return 0;
     }
 
-    private static async Task StopAsync(WebApplication app, MetricsEndpoint intake, ServerState state, StoreUpkeep? upkeep, TimeProvider time)
+    private static async Task StopAsync(
+        WebApplication app, MetricsEndpoint intake, ServerState state, StoreUpkeep? upkeep, TimeProvider time)
     {
         var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("MetricStream");
         var began = Stopwatch.GetTimestamp();
