@@ -52,7 +52,8 @@ internal static partial class Load
     public static async Task<LoadResult> WrkAsync(string script, string address, int connections, int seconds)
     {
         var start = new ProcessStartInfo("wrk",
-            $"-t1 -c{connections} -d{seconds}s --latency -s \"{script}\" {address}/metrics") { RedirectStandardOutput = true };
+            $"-t1 -c{connections} -d{seconds}s --latency -s \"{script}\" {address}/metrics")
+        { RedirectStandardOutput = true };
         using var wrk = Process.Start(start)!;
         var output = await wrk.StandardOutput.ReadToEndAsync();
         await wrk.WaitForExitAsync();
