@@ -21,7 +21,8 @@ public sealed class HeaderBytesTests : IDisposable
         using var client = new TcpClient();
         await client.ConnectAsync(server.Url.Host, server.Url.Port, cancellation);
         const string Body = """{"metrics":[{"name":"cpu","value":1,"type":"gauge"}]}""";
-        var request = $"POST /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}: caf\u00e9\r\nContent-Length: {Body.Length}\r\n\r\n{Body}";
+        var request = "POST /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            + $"{header}: caf\u00e9\r\nContent-Length: {Body.Length}\r\n\r\n{Body}";
         await client.GetStream().WriteAsync(Encoding.Latin1.GetBytes(request), cancellation);
 
         using var reader = new StreamReader(client.GetStream());

@@ -80,7 +80,8 @@ internal sealed class DataDirectory : IDisposable
                 throw new StartRefusedException($"'{file}' belongs to another program. Name another directory with --data.");
             var version = format.RootElement.GetProperty("version").GetInt32();
             if (version < 1)
-                throw new StartRefusedException($"'{file}' names version {version}, which never was. Restore it, or name another directory with --data.");
+                throw new StartRefusedException(
+                    $"'{file}' names version {version}, which never was. Restore it, or name another directory with --data.");
             if (version > FormatVersion)
                 throw new StartRefusedException(
                     $"The data directory '{path}' has format version {version}; this program knows up to {FormatVersion}. "

@@ -23,10 +23,12 @@ internal sealed class QueryEndpoints(IMetricStore store, SemaphoreSlim slots)
     public static void Map(IEndpointRouteBuilder routes, IMetricStore store)
     {
         var endpoints = new QueryEndpoints(store, new SemaphoreSlim(SqliteMetricStore.Readers - 1));
-        routes.MapMethods("/api/series", ProblemPages.Reads, (RequestDelegate)(context => endpoints.AnswerAsync(context, endpoints.SeriesAsync)));
-        routes.MapMethods("/api/query", ProblemPages.Reads, (RequestDelegate)(context => endpoints.AnswerAsync(context, endpoints.QueryAsync)));
-        routes.MapMethods(
-            "/api/clients/{client}/batches", ProblemPages.Reads, (RequestDelegate)(context => endpoints.AnswerAsync(context, endpoints.BatchesAsync)));
+        Map("/api/series", endpoints.SeriesAsync);
+        Map("/api/query", endpoints.QueryAsync);
+        Map("/api/clients/{client}/batches", endpoints.BatchesAsync);
+
+        void Map(string path, Func<HttpContext, CancellationToken, Task> answer) =>
+            routes.MapMethods(path, ProblemPages.Reads, (RequestDelegate)(context => endpoints.AnswerAsync(context, answer)));
     }
 
     private async Task SeriesAsync(HttpContext context, CancellationToken cancellation)

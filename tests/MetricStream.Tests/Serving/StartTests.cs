@@ -24,7 +24,8 @@ public sealed class StartTests : IDisposable
             file.Write(damage);
         }
 
-        var refused = await Assert.ThrowsAsync<StartRefusedException>(() => Server.RunAsync(_settings, TestContext.Current.CancellationToken));
+        var refused = await Assert.ThrowsAsync<StartRefusedException>(
+            () => Server.RunAsync(_settings, TestContext.Current.CancellationToken));
 
         Assert.Contains("damaged", refused.Message, StringComparison.Ordinal);
     }
@@ -34,7 +35,8 @@ public sealed class StartTests : IDisposable
     {
         Directory.CreateDirectory(Path.Combine(_settings.QueueFolder, "store.reader"));
 
-        var refused = await Assert.ThrowsAsync<StartRefusedException>(() => Server.RunAsync(_settings, TestContext.Current.CancellationToken));
+        var refused = await Assert.ThrowsAsync<StartRefusedException>(
+            () => Server.RunAsync(_settings, TestContext.Current.CancellationToken));
 
         Assert.Contains("store", refused.Message, StringComparison.Ordinal);
     }

@@ -20,7 +20,8 @@ public sealed class StateEndpointsTests : IDisposable
     [Fact]
     public async Task Statistics_of_a_store_that_cannot_be_read_are_503_with_the_reason_and_health_goes_on()
     {
-        using var store = new ScriptedStore(() => null, () => throw new StoreUnavailableException("The store is damaged.", new IOException()));
+        using var store = new ScriptedStore(
+            () => null, () => throw new StoreUnavailableException("The store is damaged.", new IOException()));
         await using var server = await StartAsync(store);
         using var client = new HttpClient { BaseAddress = new Uri(server.Urls.Single()) };
 
