@@ -65,7 +65,7 @@ internal static unsafe partial class Librdkafka
     [LibraryImport(Library, EntryPoint = "rd_kafka_message_errstr")]
     public static partial byte* MessageErrorText(NativeMessage* message);
 
-    /// <summary>For delivery reports: the broker's text about this message, or librdkafka's about its code; 0 without an error.</summary>
+    /// <summary>For delivery reports: the broker's own text about this message; 0 when it sent none, also with an error.</summary>
     [LibraryImport(Library, EntryPoint = "rd_kafka_message_produce_errstr")]
     public static partial byte* MessageProduceErrorText(NativeMessage* message);
 }
