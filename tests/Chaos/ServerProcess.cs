@@ -27,10 +27,10 @@ internal sealed partial class ServerProcess : IDisposable
 
     /// <summary>Starts the server on a data folder and waits until it says where it listens. Throws when it ends or stays silent
     /// instead.</summary>
-    public static async Task<ServerProcess> StartAsync(string dataFolder, CancellationToken cancellation)
+    public static async Task<ServerProcess> StartAsync(string dataFolder, CancellationToken cancellation, params string[] options)
     {
         var executable = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "MetricStream.exe" : "MetricStream");
-        var start = new ProcessStartInfo(executable, ["serve", "--port", "0", "--data", dataFolder])
+        var start = new ProcessStartInfo(executable, ["serve", "--port", "0", "--data", dataFolder, .. options])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

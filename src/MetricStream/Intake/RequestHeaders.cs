@@ -52,13 +52,13 @@ internal ref struct RequestHeaders
     {
         if (values.Count == 0 || (values.Count == 1 && values[0] is "application/json" or "application/json; charset=utf-8" or ""))
             return null;
+        // A charset changes nothing (RFC 8259, 11): JSON is UTF-8, and a body that is not is refused as such.
         return values.Count == 1
             && MediaTypeHeaderValue.TryParse(values[0], out var type)
             && (type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
                 || type.MediaType.Equals("text/json", StringComparison.OrdinalIgnoreCase))
-            && (!type.Charset.HasValue || HeaderUtilities.RemoveQuotes(type.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase))
             ? null
-            : new Problem(StatusCodes.Status415UnsupportedMediaType, "Send application/json or text/json in UTF-8; it need not be named.");
+            : new Problem(StatusCodes.Status415UnsupportedMediaType, "Send application/json or text/json; it need not be named.");
     }
 
     private Problem? ReadCoding(StringValues values)

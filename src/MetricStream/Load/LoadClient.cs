@@ -14,6 +14,9 @@ internal sealed class LoadClient : IDisposable
     private static readonly TimeSpan ShortestBackoff = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(1);
 
+    // A restart takes seconds; a server that is away for longer than this has ended, and waiting on for every request would take hours.
+    private static readonly TimeSpan GiveUpAfter = TimeSpan.FromSeconds(15);
+
     private readonly LoadTarget _target;
     private readonly BatchTemplate _template;
     private readonly OutcomePage? _page;
@@ -21,6 +24,7 @@ internal sealed class LoadClient : IDisposable
     // Loop only.
     private TimeSpan _backoff = ShortestBackoff;
     private int _taken;
+    private long _unreachableSince;
 
     // Written by the loop, read by the watch.
     private HttpConnection? _connection;
@@ -40,6 +44,12 @@ internal sealed class LoadClient : IDisposable
     {
         while (!cancellation.IsCancellationRequested && pace.TryTake(_taken, out var due))
         {
+            if (pace.IsCounted && HasGivenUp)
+            {
+                tallyOf(due).HasFailed(FailureKind.NoConnection, $"not sent: no connection for {Units.FormatTime(GiveUpAfter)}");
+                _taken++;
+                continue;
+            }
             if (pace.IsOpenLoop && !await WaitUntilAsync(due, cancellation)) return;
             await SendAsync(_page?.Take() ?? _taken, due, tallyOf(due), cancellation);
             _taken++;
@@ -94,6 +104,8 @@ internal sealed class LoadClient : IDisposable
 
     public void Dispose() => _connection?.Dispose();
 
+    private bool HasGivenUp => _unreachableSince != 0 && Stopwatch.GetElapsedTime(_unreachableSince) > GiveUpAfter;
+
     private static Outcome OutcomeOf(int status) => status switch
     {
         < 300 => Outcome.Acknowledged,
@@ -129,6 +141,7 @@ internal sealed class LoadClient : IDisposable
         // 1. The run is cancelled and aborts every connection. 2. This one is published only now: nobody would abort it any more.
         cancellation.ThrowIfCancellationRequested();
         _backoff = ShortestBackoff;
+        _unreachableSince = 0;
         return connection;
     }
 
@@ -137,6 +150,7 @@ internal sealed class LoadClient : IDisposable
         var kind = KindOf(e, hasLeft, _hasTimedOut);
         tally.HasFailed(kind, kind == FailureKind.Timeout ? $"no answer within {Units.FormatTime(_target.RequestTimeout)}" : e.Message);
         if (hasLeft) return;
+        if (_unreachableSince == 0) _unreachableSince = Stopwatch.GetTimestamp();
         await Task.Delay(_backoff, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _backoff = TimeSpan.FromTicks(Math.Min(_backoff.Ticks * 2, LongestBackoff.Ticks));
     }

@@ -21,6 +21,9 @@ internal sealed class Pace
 
     public bool IsOpenLoop => _shape.Rate is not null;
 
+    /// <summary>Each client has its share of requests, and no time ends the run.</summary>
+    public bool IsCounted => _shape.Rate is null && _shape.Duration is null;
+
     public TimeSpan Elapsed => Stopwatch.GetElapsedTime(_start);
 
     public long StartTimestamp => _start;

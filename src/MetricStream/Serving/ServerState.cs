@@ -9,7 +9,7 @@ namespace MetricStream.Serving;
 /// What the server can say of itself: readiness and the numbers of the conservation law. Acknowledged is read off the log's own sequences,
 /// stored and the rest off the store's counters, so that the law compares two independent accounts.
 /// </summary>
-internal sealed class ServerState(ServeSettings settings, DurableQueue queue, FileBatchQueue batches, IMetricStore? store,
+internal sealed class ServerState(ServeSettings settings, DurableQueue queue, FileBatchQueue batches, IMetricStore store,
     IntakeLedger ledger)
 {
     // Room for one more small batch; below it the next append is refused.
@@ -17,7 +17,7 @@ internal sealed class ServerState(ServeSettings settings, DurableQueue queue, Fi
     private const int MostClients = 10_000;
 
     private readonly Dictionary<string, long> _acknowledgedBefore =
-        store?.Clients(MostClients).ToDictionary(c => c.ClientId, c => c.Acknowledged) ?? [];
+        store.Clients(MostClients).ToDictionary(c => c.ClientId, c => c.Acknowledged);
 
     private volatile bool _draining;
 
@@ -50,10 +50,10 @@ internal sealed class ServerState(ServeSettings settings, DurableQueue queue, Fi
 
     public ConservationLaw Law()
     {
-        var account = store?.Account() ?? new StoreAccount(default, new Dictionary<string, long>());
+        var account = store.Account();
         var counters = account.Counters;
         var source = StoreLoop.SourceOf(queue);
-        var position = account.Positions.TryGetValue(source, out var known) ? known : store is null ? queue.Acked : 0;
+        var position = account.Positions.TryGetValue(source, out var known) ? known : Loop is null ? queue.Acked : 0;
         var durable = queue.Durable;
         var earlierQueues = account.Positions.Where(p => p.Key != source).Sum(p => p.Value);
         var unsaved = ledger.Snapshot().Sum(c => c.UnsavedRejected);
@@ -70,7 +70,7 @@ internal sealed class ServerState(ServeSettings settings, DurableQueue queue, Fi
     /// it had at the start plus what intake has acknowledged since.</summary>
     public IReadOnlyList<ClientCounters> Clients(int limit)
     {
-        var rows = (store?.Clients(limit) ?? []).ToDictionary(c => c.ClientId);
+        var rows = store.Clients(limit).ToDictionary(c => c.ClientId);
         foreach (var live in ledger.Snapshot().Where(c => c.ClientId.Length > 0))
         {
             var kept = rows.GetValueOrDefault(live.ClientId);

@@ -4,7 +4,7 @@ using MetricStream.Storing;
 
 namespace MetricStream.Serving;
 
-/// <summary><c>/api/stats</c> and the health routes.</summary>
+/// <summary><c>/api/stats</c>, <c>GET /metrics</c> and the health routes.</summary>
 internal sealed class StateEndpoints(ServerState state, IntakeTimes times, TimeProvider time)
 {
     private const int ClientsListed = 1000;
@@ -14,6 +14,7 @@ internal sealed class StateEndpoints(ServerState state, IntakeTimes times, TimeP
         routes.MapMethods("/health/live", ProblemPages.Reads, (RequestDelegate)(context => AnswerAsync(context, null)));
         routes.MapMethods("/health/ready", ProblemPages.Reads, (RequestDelegate)(context => AnswerAsync(context, state.NotReady())));
         routes.MapMethods("/api/stats", ProblemPages.Reads, (RequestDelegate)StatsAsync);
+        routes.MapMethods("/metrics", ProblemPages.Reads, (RequestDelegate)MetricsAsync);
     }
 
     private static Task AnswerAsync(HttpContext context, string? reason)
@@ -23,6 +24,25 @@ internal sealed class StateEndpoints(ServerState state, IntakeTimes times, TimeP
         context.Response.Headers.CacheControl = "no-store";
         return context.Response.WriteAsync(reason ?? "ok", context.RequestAborted);
     }
+
+    private async Task MetricsAsync(HttpContext context)
+    {
+        string page;
+        try
+        {
+            page = PrometheusPage.Write(state, times, time);
+        }
+        catch (StoreUnavailableException unavailable)
+        {
+            await UnavailableAsync(context, unavailable);
+            return;
+        }
+        context.Response.ContentType = PrometheusPage.ContentType;
+        await context.Response.WriteAsync(page, context.RequestAborted);
+    }
+
+    private static Task UnavailableAsync(HttpContext context, StoreUnavailableException unavailable) =>
+        new Problem(StatusCodes.Status503ServiceUnavailable, unavailable.Message) { RetryAfterSeconds = 1 }.WriteAsync(context);
 
     private async Task StatsAsync(HttpContext context)
     {
@@ -34,7 +54,7 @@ internal sealed class StateEndpoints(ServerState state, IntakeTimes times, TimeP
         }
         catch (StoreUnavailableException unavailable)
         {
-            await new Problem(StatusCodes.Status503ServiceUnavailable, unavailable.Message) { RetryAfterSeconds = 1 }.WriteAsync(context);
+            await UnavailableAsync(context, unavailable);
             return;
         }
         context.Response.ContentType = "application/json";

@@ -38,6 +38,7 @@ public sealed class StateEndpointsTests : IDisposable
     [InlineData("/health/live")]
     [InlineData("/health/ready")]
     [InlineData("/api/stats")]
+    [InlineData("/metrics")]
     public async Task What_answers_GET_answers_HEAD_without_a_body(string path)
     {
         using var store = new ScriptedStore(() => null, () => new StoreAccount(default, new Dictionary<string, long>()));
@@ -49,6 +50,26 @@ public sealed class StateEndpointsTests : IDisposable
 
         Assert.Equal(200, (int)head.StatusCode);
         Assert.Empty(await head.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task The_law_stands_in_the_prometheus_page_in_its_text_format()
+    {
+        using var store = new ScriptedStore(
+            () => null,
+            () => new StoreAccount(new StoreCounters(5, 2, 1, 1, 7), new Dictionary<string, long> { ["file:earlier"] = 9 }));
+        await using var server = await StartAsync(store);
+        using var client = new HttpClient { BaseAddress = new Uri(server.Urls.Single()) };
+
+        using var answer = await client.GetAsync(new Uri("/metrics", UriKind.Relative), TestContext.Current.CancellationToken);
+        var lines = (await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+        Assert.Equal("text/plain", answer.Content.Headers.ContentType?.MediaType);
+        Assert.Contains("metricstream_batches_acknowledged_total 9", lines);
+        Assert.Contains("metricstream_batches_stored_total 5", lines);
+        Assert.Contains("metricstream_batches_rejected_total 7", lines);
+        Assert.Contains("metricstream_batches_missing 0", lines);
+        Assert.All(lines, line => Assert.Matches(@"^(# (HELP|TYPE) )?metricstream_[a-z_]+ \S.*$", line));
     }
 
     private async Task<WebApplication> StartAsync(IMetricStore store)
