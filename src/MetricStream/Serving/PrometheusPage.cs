@@ -4,7 +4,7 @@ using MetricStream.Intake;
 
 namespace MetricStream.Serving;
 
-/// <summary>The server's own metrics as a page for Prometheus (text format 0.0.4): the conservation law, the queue, intake's time.</summary>
+/// <summary>The server's own metrics as a page for Prometheus (text format 0.0.4): the law, the queue, intake's time.</summary>
 internal static class PrometheusPage
 {
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
