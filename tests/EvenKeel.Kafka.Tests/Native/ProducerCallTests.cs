@@ -85,7 +85,7 @@ public sealed class ProducerCallTests
         await using var broker = EmbeddedBroker.Start();
         await broker.CreateTopicAsync("purged", 1, Cancellation);
         await using var producer = Producer(
-            broker.BootstrapServers, ("max.in.flight.requests.per.connection", "1"), ("batch.num.messages", "10"));
+            broker.BootstrapServers, ("max.in.flight.requests.per.connection", "20"), ("batch.num.messages", "10"));
         using var queue = EventQueue.Main(producer);
         var topic = producer.Topic("purged");
         Assert.Equal(KafkaErrorCode.None, producer.Produce(topic, 0, "warm"u8, [], 0));
@@ -102,7 +102,8 @@ public sealed class ProducerCallTests
 
         Assert.Equal(Enumerable.Range(1, 1000), reports.Select(report => (int)report.Opaque).Order());
         var sent = reports.Where(report => report.Error == KafkaErrorCode.PurgedInFlight).ToList();
-        Assert.InRange(sent.Count, 1, 10);
+        // Twenty requests of ten; fewer where a metadata request, which nobody answers either, holds a place on the connection.
+        Assert.InRange(sent.Count, 1, 200);
         Assert.All(sent, report => Assert.Equal(PersistenceStatus.PossiblyPersisted, report.Status));
         Assert.All(reports.Except(sent), report => Assert.Equal(
             (KafkaErrorCode.PurgedInQueue, PersistenceStatus.NotPersisted), (report.Error, report.Status)));
