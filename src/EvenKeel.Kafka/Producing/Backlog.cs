@@ -42,6 +42,7 @@ internal sealed class Backlog
 
     private readonly Lock _gate = new();
     private readonly ManualResetEventSlim _filled = new();
+    private readonly ManualResetEventSlim _emptied = new();
     private readonly EndedSendsPool _endedPool = new();
     private readonly double _warningShare;
     private readonly int _maxWaiting;
@@ -72,8 +73,8 @@ internal sealed class Backlog
         _warn = warn;
     }
 
-    /// <summary>Set when nothing is waiting, queued or in flight and the intake is closed.</summary>
-    public ManualResetEventSlim Emptied { get; } = new();
+    /// <summary>Whether nothing is waiting, queued or in flight, and the intake is closed, so that it stays so.</summary>
+    public bool IsEmptyForGood => _emptied.IsSet;
 
     public ProducerCounters Counters
     {
@@ -105,7 +106,7 @@ internal sealed class Backlog
     }
 
     /// <summary>Takes a record into the line, or into the backlog if room came since <see cref="TryQueue"/>.</summary>
-    public Admission Wait(CreditWait wait)
+    public Admission LineUp(CreditWait wait)
     {
         lock (_gate)
         {
@@ -207,6 +208,9 @@ internal sealed class Backlog
             SignalEmptyLocked();
         }
     }
+
+    /// <summary>Waits for <see cref="IsEmptyForGood"/>; blocks.</summary>
+    public void WaitUntilEmpty(TimeSpan limit) => _emptied.Wait(limit);
 
     /// <summary>Empties the line; its records have no slot and get their outcome from the caller.</summary>
     public List<CreditWait> TakeWaiting()
@@ -311,7 +315,7 @@ internal sealed class Backlog
     private void SignalEmptyLocked()
     {
         if (_intakeClosed && _credits.UsedRecords == 0 && _credits.First is null)
-            Emptied.Set();
+            _emptied.Set();
     }
 
     private ProducerCounters SnapshotLocked() =>

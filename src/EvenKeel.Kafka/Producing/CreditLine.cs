@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace EvenKeel.Kafka.Producing;
 
-/// <summary>A record whose caller waits for room, with its bytes; never used twice, so that a late cancellation finds only itself.</summary>
+/// <summary>A record whose caller waits for room, with its bytes; never used twice: a late cancellation finds only itself.</summary>
 internal sealed class CreditWait(string topic, in SendEntry entry, byte[] bytes, PendingSend send)
 {
     private readonly SendEntry _entry = entry;

@@ -56,7 +56,7 @@ internal sealed class Drain
 
             // 4. The send loop refuses what it still has, purges the client, and takes the last reports.
             _loop.Stop();
-            Debug.Assert(_context.Backlog.Emptied.IsSet, "every record has its outcome when the send loop has ended");
+            Debug.Assert(_context.Backlog.IsEmptyForGood, "every record has its outcome when the send loop has ended");
             var after = _context.Backlog.Counters;
             _done.SetResult(new DrainReport(
                 after.Delivered - _before.Delivered, after.Refused - _before.Refused, after.Unknown - _before.Unknown,
@@ -72,13 +72,13 @@ internal sealed class Drain
 
     private void FlushUntil(TimeSpan limit)
     {
-        while (!_context.Backlog.Emptied.IsSet && !_hurry.IsCancellationRequested)
+        while (!_context.Backlog.IsEmptyForGood && !_hurry.IsCancellationRequested)
         {
             var left = limit - Stopwatch.GetElapsedTime(_start);
             if (left <= TimeSpan.Zero)
                 return;
             _loop.Client.TryFlush(left < Slice ? left : Slice);
-            _context.Backlog.Emptied.Wait(left < Look ? left : Look);
+            _context.Backlog.WaitUntilEmpty(left < Look ? left : Look);
         }
     }
 

@@ -41,7 +41,7 @@ internal sealed class Leftovers
     }
 }
 
-/// <summary>Reads a record back from the report that says what became of it: until then librdkafka is the only owner of its bytes.</summary>
+/// <summary>Reads a record back from the report on it: until then librdkafka is the only owner of its bytes.</summary>
 internal static unsafe class ReportedRecord
 {
     public static SendEntry Read(NativeMessage* report, int slot, out byte[] bytes)

@@ -24,7 +24,8 @@ internal sealed class NoticeBoard(object sender)
             Interlocked.Increment(ref _dropped);
             return;
         }
-        ThreadPool.UnsafeQueueUserWorkItem(static work => work.Board.Deliver(work.Notice), (Board: this, Notice: notice), preferLocal: false);
+        ThreadPool.UnsafeQueueUserWorkItem(
+            static work => work.Board.Deliver(work.Notice), (Board: this, Notice: notice), preferLocal: false);
     }
 
     public void TellThrown(Exception exception)

@@ -3,8 +3,8 @@ using System.Threading.Tasks.Sources;
 namespace EvenKeel.Kafka.Producing;
 
 /// <summary>
-/// One caller that waits for its record's outcome; pooled, so that a send allocates nothing. It is its own work item: a continuation runs on
-/// the thread pool, never on the thread that brings the outcome, and one that throws is counted.
+/// One caller that waits for its record's outcome; pooled, so that a send allocates nothing. It is its own work item: a continuation runs
+/// on the thread pool, never on the thread that brings the outcome, and one that throws is counted.
 /// </summary>
 internal sealed class PendingSend(PendingSendPool pool) : IValueTaskSource<DeliveryOutcome>, IThreadPoolWorkItem
 {

@@ -91,8 +91,8 @@ internal sealed unsafe class ProducerClient
     }
 
     /// <summary>
-    /// Purges what librdkafka has and returns when the last report was taken: every record handed to <see cref="Send"/> then has its outcome
-    /// or is in the result. The native client is destroyed in the background. Send loop only, as its last call.
+    /// Purges what librdkafka has and returns when the last report was taken: every record handed to <see cref="Send"/> then has its
+    /// outcome or is in the result. The native client is destroyed in the background. Send loop only, as its last call.
     /// </summary>
     /// <returns>The records that are to be sent by another client, in the order in which they were accepted.</returns>
     public List<(long Sequence, SendEntry Entry, byte[] Bytes)> End()
@@ -300,7 +300,8 @@ internal sealed unsafe class ProducerClient
     private void EndUnreported(long missing)
     {
         _context.Notices.Tell(new ProducerNotice(
-            ProducerNoticeKind.Defect, $"{missing} records were purged and not reported within {LastReportsLimit}: their outcome is unknown."));
+            ProducerNoticeKind.Defect,
+            $"{missing} records were purged and not reported within {LastReportsLimit}: their outcome is unknown."));
         var ended = _context.Backlog.RentEnded();
         foreach (var index in _context.Backlog.SlotsInFlight())
         {

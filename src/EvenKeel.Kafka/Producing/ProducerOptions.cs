@@ -17,12 +17,12 @@ public sealed record ProducerOptions
     public required string BootstrapServers { get; init; }
 
     /// <summary>
-    /// The most records without outcome; then sends wait. Default 100,000, the figure of the service this was first made for and
-    /// librdkafka's own. librdkafka gets a higher limit, so that its queue is never full.
+    /// The most records without outcome; then sends wait. Default 100,000, the setting of the service in the field (the C++
+    /// MetricStream) and librdkafka's own. librdkafka gets a higher limit, so that its queue is never full.
     /// </summary>
     public int MaxRecords { get; init; } = 100_000;
 
-    /// <summary>The most bytes of keys, values and headers without outcome. Default and most 1 GiB (report D, librdkafka's default).</summary>
+    /// <summary>The most bytes of keys, values and headers without outcome. Default and most 1 GiB (librdkafka's default).</summary>
     public long MaxBytes { get; init; } = 1L << 30;
 
     /// <summary>The most sends that wait for room; more are refused. Default 100,000: as much again as <see cref="MaxRecords"/>.</summary>
@@ -30,17 +30,17 @@ public sealed record ProducerOptions
 
     /// <summary>
     /// The share of <see cref="MaxRecords"/> or <see cref="MaxBytes"/> in use at which a warning comes. Default 0.5: 50,000 of 100,000,
-    /// report D's mark.
+    /// the field's mark.
     /// </summary>
     public double BacklogWarningShare { get; init; } = 0.5;
 
-    /// <summary>The most records in a batch to a broker. Default 1000 (report D; librdkafka's is 10,000).</summary>
+    /// <summary>The most records in a batch to a broker. Default 1000 (the field's setting; librdkafka's is 10,000).</summary>
     public int BatchRecords { get; init; } = 1000;
 
-    /// <summary>The largest record in bytes, with Kafka's own framing. Default 1,000,000, librdkafka's, just below a broker's 1 MiB.</summary>
+    /// <summary>The largest record in bytes, with Kafka's framing. Default 1,000,000, librdkafka's, just below a broker's 1 MiB.</summary>
     public int MaxRecordBytes { get; init; } = 1_000_000;
 
-    /// <summary>How long a batch waits for more records. Default 10 ms (report D; librdkafka's is 5 ms). Whole milliseconds.</summary>
+    /// <summary>How long a batch waits for more records. Default 10 ms, the field's (librdkafka's is 5). Whole milliseconds.</summary>
     public TimeSpan Linger { get; init; } = TimeSpan.FromMilliseconds(10);
 
     /// <summary>
@@ -51,15 +51,15 @@ public sealed record ProducerOptions
 
     /// <summary>
     /// How often a request that failed is sent again. Default: as often as <see cref="DeliveryTimeout"/> lets, like Java and librdkafka.
-    /// Report D's 10 was tried: ten answers that the replicas are too few, at backoffs of 100 ms to 1 s, end a record within 8 s, less than a
-    /// restart of brokers takes.
+    /// The field's 10 does not stand: ten answers that replicas are missing, at backoffs of 100 ms to 1 s, refuse a record after 7.6 s
+    /// (measured on the embedded broker), less than a rolling restart of brokers may take.
     /// </summary>
     public int Retries { get; init; } = int.MaxValue;
 
-    /// <summary>The pause before the first repetition, doubled up to librdkafka's 1 s. Default 100 ms (report D, librdkafka).</summary>
+    /// <summary>The pause before the first repetition, doubled up to 1 s. Default 100 ms (the field's, and librdkafka's).</summary>
     public TimeSpan RetryBackoff { get; init; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>The drain's two limits: for everything, and for what is in flight after that. Default 10 s each (report D).</summary>
+    /// <summary>The drain's two limits: for everything, and for what is in flight after that. Default 10 s each (the field's).</summary>
     public DrainLimits Drain { get; init; } = new();
 
     /// <summary>librdkafka's own properties, passed through; those that this type or the producer's promises decide are refused.</summary>
@@ -90,7 +90,7 @@ public sealed record ProducerOptions
         Check(Drain.Stragglers >= TimeSpan.Zero && Drain.Stragglers <= TimeSpan.FromDays(1), "Drain.Stragglers", Drain.Stragglers,
             "zero to a day");
         foreach (var name in Owned.Where(Properties.ContainsKey))
-            violations.Add($"Property '{name}' is '{Properties[name]}': the producer sets it itself; use the option of that meaning, if any.");
+            violations.Add($"Property '{name}' is '{Properties[name]}': the producer sets it; use the option of that meaning, if any.");
         foreach (var name in new[] { "socket.timeout.ms", "request.timeout.ms" })
         {
             if (Properties.TryGetValue(name, out var text) && int.TryParse(text, CultureInfo.InvariantCulture, out var timeoutMs))
@@ -109,9 +109,9 @@ public sealed record ProducerOptions
 /// <summary>How long a drain waits.</summary>
 public sealed record DrainLimits
 {
-    /// <summary>For everything accepted, those in line included. Default 10 s (report D).</summary>
+    /// <summary>For everything accepted, those in line included. Default 10 s (the field's).</summary>
     public TimeSpan Flush { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>After that, for what librdkafka has. Default 10 s (report D).</summary>
+    /// <summary>After that, for what librdkafka has. Default 10 s (the field's).</summary>
     public TimeSpan Stragglers { get; init; } = TimeSpan.FromSeconds(10);
 }

@@ -74,7 +74,7 @@ public sealed class ReliableProducer : IAsyncDisposable
     /// <param name="topics">Those that will be sent to; none: the cluster alone.</param>
     /// <param name="limit">For all of it.</param>
     /// <param name="cancellationToken">Ends the wait within a second.</param>
-    /// <exception cref="KafkaException">Not done within the limit; the message says what is missing. The producer goes on trying.</exception>
+    /// <exception cref="KafkaException">Not done within the limit; the message says what is missing. It goes on trying.</exception>
     public Task WarmUpAsync(IReadOnlyCollection<string> topics, TimeSpan limit, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(topics);
@@ -229,8 +229,9 @@ public sealed class ReliableProducer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await DrainAsync().ConfigureAwait(false);
-        var destroyed = _loop.Client.Handle.Destroyed;
-        await Task.WhenAny(destroyed, Task.Delay(DestroyLimit, TimeProvider.System)).ConfigureAwait(false);
+
+        // Past the limit, or failed, which was told: either way every record has its outcome, and nothing is left for the caller to do.
+        await _loop.Client.Handle.Destroyed.WaitAsync(DestroyLimit).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private static int Check(scoped in OutgoingRecord record)
@@ -248,7 +249,8 @@ public sealed class ReliableProducer : IAsyncDisposable
     private ValueTask<DeliveryOutcome> TooLarge(scoped in OutgoingRecord record, int headerBytes) =>
         new(DeliveryOutcome.Refused(
             KafkaErrorCode.MessageTooLarge,
-            $"The record for '{record.Topic}' has {Measure(record, headerBytes)} bytes; MaxRecordBytes is {_context.Options.MaxRecordBytes}."));
+            $"The record for '{record.Topic}' has {Measure(record, headerBytes)} bytes; "
+            + $"MaxRecordBytes is {_context.Options.MaxRecordBytes}."));
 
     private DeliveryOutcome LineFull() =>
         DeliveryOutcome.Refused(
@@ -269,7 +271,7 @@ public sealed class ReliableProducer : IAsyncDisposable
             IsTombstone = record.IsTombstone,
         };
         var wait = new CreditWait(record.Topic, entry, group, send);
-        var admission = _context.Backlog.Wait(wait);
+        var admission = _context.Backlog.LineUp(wait);
         if (admission == Admission.Waiting && cancellationToken.CanBeCanceled)
             _context.Backlog.CancelWith(wait, cancellationToken);
         return admission;

@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace EvenKeel.Kafka.Producing;
 
 /// <summary>
-/// The one thread that hands records to librdkafka, in the order in which they were accepted. It owns the native client: replaces it after a
-/// fatal error, and ends it with the producer.
+/// The one thread that hands records to librdkafka, in the order in which they were accepted. It owns the native client: replaces it
+/// after a fatal error, and ends it with the producer.
 /// </summary>
 [SuppressMessage("Reliability", "CA1001", Justification = "An event whose WaitHandle nobody asks for holds nothing to dispose of.")]
 internal sealed class SendLoop

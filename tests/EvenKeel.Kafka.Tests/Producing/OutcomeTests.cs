@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Threading.Tasks.Sources;
 using EvenKeel.Kafka.Native;
 using EvenKeel.Kafka.Producing;
 using EvenKeel.Kafka.Tests.Native;
@@ -98,10 +99,35 @@ public sealed class OutcomeTests
     {
         await using var broker = EmbeddedBroker.Start();
         await broker.CreateTopicAsync("few", 1, Cancellation);
-        await using var producer = new ReliableProducer(Options(broker) with { RetryBackoff = TimeSpan.FromMilliseconds(1) });
+        await using var producer = new ReliableProducer(Options(broker) with
+        {
+            RetryBackoff = TimeSpan.FromMilliseconds(1),
+            Properties = new Dictionary<string, string> { ["retry.backoff.max.ms"] = "5" },
+        });
         broker.Faults.FailRequests(KafkaApi.Produce, [.. Enumerable.Repeat(KafkaErrorCode.NotEnoughReplicas, 15)]);
 
         Assert.True((await producer.Send("few", null, "value").WaitAsync(Deadline, Cancellation)).IsDelivered);
+    }
+
+    [Fact]
+    public void A_send_that_is_awaited_too_early_twice_or_again_says_so_and_keeps_its_outcome()
+    {
+        var thrown = new List<Exception>();
+        var send = new PendingSendPool(1, thrown.Add).Rent();
+        var seen = new List<DeliveryOutcome>();
+
+        Assert.Contains("AsTask", Assert.Throws<InvalidOperationException>(() => send.GetResult(0)).Message, StringComparison.Ordinal);
+        send.OnCompleted(_ => seen.Add(send.GetResult(0)), null, 0, ValueTaskSourceOnCompletedFlags.None);
+        Assert.Throws<InvalidOperationException>(() => send.OnCompleted(_ => { }, null, 0, ValueTaskSourceOnCompletedFlags.None));
+        Assert.True(send.Resolve(DeliveryOutcome.Delivered(1, 2, 3)));
+        Assert.Empty(seen);
+        send.Execute();
+
+        Assert.Equal(DeliveryOutcome.Delivered(1, 2, 3), Assert.Single(seen));
+        Assert.Throws<InvalidOperationException>(() => send.GetResult(0));
+        Assert.False(send.Resolve(DeliveryOutcome.Delivered(4, 5, 6)));
+        Assert.Equal(5, send.GetResult(1).Offset);
+        Assert.Empty(thrown);
     }
 
     [Fact]
@@ -120,9 +146,10 @@ public sealed class OutcomeTests
         var sends = Enumerable.Range(0, 100).Select(i => producer.Send("fatal", "key", $"{i}")).ToList();
         await Until(() => broker.Faults.Requests().Any(request => request.Api == KafkaApi.Produce), () => "no produce request came");
         var failed = producer.Client.Handle;
-        broker.Faults.SetRoundTripTime(TimeSpan.Zero);
 
         MakeFatal(failed);
+        Assert.Equal(DeliveryStatus.Unknown, (await sends[0].WaitAsync(Deadline, Cancellation)).Status);
+        broker.Faults.SetRoundTripTime(TimeSpan.Zero);
         sends.AddRange(Enumerable.Range(100, 10).Select(i => producer.Send("fatal", "key", $"{i}")));
         var outcomes = await All(sends);
 

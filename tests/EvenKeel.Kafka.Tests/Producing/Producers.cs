@@ -42,12 +42,14 @@ internal static class Producers
         }
         catch (TimeoutException)
         {
-            throw new TimeoutException($"{tasks.Count(task => task.IsCompleted)} of {tasks.Length} sends ended within {limit ?? Deadline}.");
+            var ended = tasks.Count(task => task.IsCompleted);
+            throw new TimeoutException($"{ended} of {tasks.Length} sends ended within {limit ?? Deadline}.");
         }
     }
 
     /// <summary>Values of a topic's records, partition by partition in order.</summary>
-    public static async Task<List<(int Partition, string Key, string Value)>> ReadAsync(IBroker broker, string topic, int partitions, int count)
+    public static async Task<List<(int Partition, string Key, string Value)>> ReadAsync(
+        IBroker broker, string topic, int partitions, int count)
     {
         await using var consumer = Consumer(broker.BootstrapServers, NewName("read"));
         using var queue = EventQueue.Consumer(consumer);
@@ -68,7 +70,7 @@ internal static class Producers
     {
         var message = (NativeMessage*)record;
         return (
-            message->Partition, Encoding.UTF8.GetString(message->Key, (int)message->KeySize),
-            message->Value is null ? "null" : Encoding.UTF8.GetString(message->Value, (int)message->ValueSize));
+            message->Partition, Encoding.UTF8.GetString(new ReadOnlySpan<byte>(message->Key, (int)message->KeySize)),
+            message->Value is null ? "null" : Encoding.UTF8.GetString(new ReadOnlySpan<byte>(message->Value, (int)message->ValueSize)));
     }
 }
