@@ -1,0 +1,342 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using EvenKeel.Kafka.Native;
+
+namespace EvenKeel.Kafka.Producing;
+
+/// <summary>What the parts of one producer share.</summary>
+internal sealed record ProducerContext(ProducerOptions Options, Backlog Backlog, NoticeBoard Notices, Leftovers Leftovers);
+
+/// <summary>
+/// One native client of a producer and its report loop: a thread that takes librdkafka's events, a batch of reports at a time, and brings
+/// each record its outcome. After a fatal error the producer has another one. No user code runs here.
+/// </summary>
+[SuppressMessage("Reliability", "CA1001", Justification = "An event whose WaitHandle nobody asks for holds nothing to dispose of.")]
+internal sealed unsafe class ProducerClient
+{
+    private const int ReportBatch = 1024;
+    private const int MaxResends = 3;
+    private const int MarginRecords = 1000;
+    private const int MarginKilobytes = 1024;
+    private static readonly TimeSpan PollWait = TimeSpan.FromSeconds(1);
+
+    // A purge takes milliseconds and ClientHandle gives its reports 10 s: beyond that something is broken.
+    private static readonly TimeSpan LastReportsLimit = TimeSpan.FromSeconds(11);
+
+    private readonly ProducerContext _context;
+    private readonly EventQueue _queue;
+    private readonly ManualResetEventSlim _allSettled = new();
+    private volatile bool _isFatal;
+    private volatile bool _isEnding;
+
+    // Send loop only.
+    private long _fed;
+
+    // Whoever takes reports: the report loop, and after it the destroying thread.
+    private long _settled;
+    private readonly List<(long Sequence, SendEntry Entry, byte[] Bytes)> _resends = [];
+    private int _resendsCounted;
+
+    private ProducerClient(ClientHandle handle, ProducerContext context)
+    {
+        _context = context;
+        Handle = handle;
+        _queue = EventQueue.Main(handle);
+        new Thread(RunReportLoop) { IsBackground = true, Name = $"reports {handle.Name}" }.Start();
+    }
+
+    public ClientHandle Handle { get; }
+
+    /// <summary>It can send no more; what it has is to be ended and sent by another.</summary>
+    public bool IsFatal => _isFatal;
+
+    /// <exception cref="KafkaException">librdkafka refuses the settings, or resources ran out.</exception>
+    public static ProducerClient Create(ProducerContext context)
+    {
+        using var configuration = Configure(context.Options);
+        var events = EventKinds.DeliveryReport | EventKinds.Error | EventKinds.Statistics;
+        return new ProducerClient(CreationGate.Create(ClientKind.Producer, configuration, events), context);
+    }
+
+    public void MarkFatal() => _isFatal = true;
+
+    /// <summary>Hands a record to librdkafka, which owns its bytes from then on and reports it once. Send loop only.</summary>
+    /// <returns><see cref="KafkaErrorCode.None"/>, or why no report will come.</returns>
+    public KafkaErrorCode Send(SendGroup group, in SendEntry entry)
+    {
+        ref var slot = ref _context.Backlog.Slot(entry.Slot);
+        var topic = Handle.Topic(slot.Topic);
+        var opaque = (nint)(((long)slot.Generation << 32) | (uint)entry.Slot);
+
+        // Before the call: the report may come before it returns.
+        slot.IsInFlight = true;
+        Volatile.Write(ref _fed, _fed + 1);
+        var code = entry is { HeaderBytes: 0, IsTombstone: false, TimestampMs: 0 }
+            ? Handle.Produce(topic, SpecialOffset.AnyPartition, group.Value(entry), group.Key(entry), opaque)
+            : SendWithArguments(topic, group, entry, opaque);
+        if (code == KafkaErrorCode.None)
+            return code;
+        slot.IsInFlight = false;
+        Volatile.Write(ref _fed, _fed - 1);
+        return code;
+    }
+
+    /// <summary>Sends what lingers and waits for reports; nothing on a client that is closed.</summary>
+    public void TryFlush(TimeSpan wait)
+    {
+        if (!Handle.TryEnter(out var call))
+            return;
+        Librdkafka.Flush(call.Client, (int)wait.TotalMilliseconds);
+        call.Dispose();
+    }
+
+    /// <summary>
+    /// Purges what librdkafka has and returns when the last report was taken: every record handed to <see cref="Send"/> then has its
+    /// outcome or is in the result. The native client is destroyed in the background. Send loop only, as its last call.
+    /// </summary>
+    /// <returns>The records that are to be sent by another client, in the order in which they were accepted.</returns>
+    public List<(long Sequence, SendEntry Entry, byte[] Bytes)> End()
+    {
+        _isEnding = true;
+        var destroyed = Handle.CloseAsync(DestroyOptions.None, Settle);
+        _ = destroyed.ContinueWith(
+            (task, client) => ((ProducerClient)client!).AfterDestroyed(task), this, CancellationToken.None,
+            TaskContinuationOptions.None, TaskScheduler.Default);
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _settled) != _fed)
+            _allSettled.Wait(LastReportsLimit);
+        var missing = _fed - Volatile.Read(ref _settled);
+        if (missing != 0)
+            EndUnreported(missing);
+        _resends.Sort((one, other) => one.Sequence.CompareTo(other.Sequence));
+        return _resends;
+    }
+
+    private static ClientConfiguration Configure(ProducerOptions options)
+    {
+        var configuration = new ClientConfiguration();
+        try
+        {
+            var timeoutMs = (long)options.DeliveryTimeout.TotalMilliseconds;
+            Set("bootstrap.servers", options.BootstrapServers)
+                .Set("enable.idempotence", "true").Set("acks", "all").Set("partitioner", "murmur2_random");
+
+            // librdkafka counts a message until its event is destroyed, ours until just after that: the margin is never needed, and a full
+            // queue would be a defect.
+            Number("queue.buffering.max.messages", options.MaxRecords + MarginRecords);
+            Number("queue.buffering.max.kbytes", options.MaxBytes / 1024 + MarginKilobytes);
+            Number("batch.num.messages", options.BatchRecords);
+            Number("message.max.bytes", options.MaxRecordBytes);
+            Number("linger.ms", (long)options.Linger.TotalMilliseconds);
+            Number("message.timeout.ms", timeoutMs);
+            Number("retries", options.Retries);
+            Number("retry.backoff.ms", (long)options.RetryBackoff.TotalMilliseconds);
+
+            // librdkafka's defaults, lowered where they would outlast the record.
+            Number("request.timeout.ms", Math.Min(30_000, timeoutMs));
+            Number("socket.timeout.ms", Math.Clamp(timeoutMs, 10, 60_000));
+            foreach (var (name, value) in options.Properties)
+                configuration.Set(name, value);
+            if (options.RetryBackoff.TotalMilliseconds > 1000 && !options.Properties.ContainsKey("retry.backoff.max.ms"))
+                Number("retry.backoff.max.ms", (long)options.RetryBackoff.TotalMilliseconds);
+            return configuration;
+        }
+        catch
+        {
+            configuration.Dispose();
+            throw;
+        }
+
+        ClientConfiguration Set(string name, string value) => configuration.Set(name, value);
+        void Number(string name, long value) => configuration.Set(name, value.ToString(CultureInfo.InvariantCulture));
+    }
+
+    private void RunReportLoop()
+    {
+        try
+        {
+            while (true)
+                TakeEvent();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The gate closed: the destroying thread takes the last reports.
+            return;
+        }
+    }
+
+    private void TakeEvent()
+    {
+        var ended = (EndedSends?)null;
+        using (var next = _queue.Poll(PollWait))
+        {
+            switch (next.Kind)
+            {
+                case EventKinds.DeliveryReport:
+                    ended = TakeReports(next);
+                    break;
+                case EventKinds.Error:
+                    TakeError(next);
+                    break;
+                case EventKinds.Log:
+                    var (level, facility, text) = next.Log;
+                    _context.Notices.Tell(new ProducerNotice(ProducerNoticeKind.Log, $"{facility}: {text}") { LogLevel = level });
+                    break;
+                case EventKinds.Statistics:
+                    _context.Notices.Tell(new ProducerNotice(ProducerNoticeKind.Statistics, next.Statistics));
+                    break;
+            }
+        }
+
+        // Only now, with the event gone, does librdkafka count the messages no more: credits returned earlier could meet a full queue.
+        if (ended is not null)
+            Finish(ended);
+    }
+
+    private EndedSends TakeReports(ClientEvent next)
+    {
+        var ended = _context.Backlog.RentEnded();
+        var messages = stackalloc nint[ReportBatch];
+        var buffer = new Span<nint>(messages, ReportBatch);
+        int taken;
+        while ((taken = next.TakeMessages(buffer)) > 0)
+        {
+            for (var i = 0; i < taken; i++)
+                SettleOne((NativeMessage*)messages[i], ended);
+        }
+        return ended;
+    }
+
+    private void TakeError(ClientEvent next)
+    {
+        if (!next.IsFatal)
+        {
+            _context.Notices.Tell(new ProducerNotice(ProducerNoticeKind.BrokerError, next.ErrorText, next.Error));
+            return;
+        }
+        MarkFatal();
+        _context.Backlog.WakeLoop();
+    }
+
+    /// <summary>The last reports, on the destroying thread.</summary>
+    private void Settle(ReadOnlySpan<nint> messages)
+    {
+        var ended = _context.Backlog.RentEnded();
+        foreach (var message in messages)
+            SettleOne((NativeMessage*)message, ended);
+        Finish(ended);
+    }
+
+    private void SettleOne(NativeMessage* report, EndedSends ended)
+    {
+        var index = (int)((long)report->Opaque & uint.MaxValue);
+        ref var slot = ref _context.Backlog.Slot(index);
+        if (!slot.IsInFlight || slot.Generation != (int)((long)report->Opaque >> 32))
+        {
+            _context.Notices.Tell(new ProducerNotice(ProducerNoticeKind.Defect, $"A second report came for slot {index}.", report->Error));
+            return;
+        }
+        var outcome = DeliveryErrors.Read(report);
+        slot.IsInFlight = false;
+        if (!outcome.IsDelivered && KeepUndelivered(report, index, outcome))
+            return;
+        ended.Add(index, slot.Send!, outcome);
+    }
+
+    /// <returns>Whether the record is to be sent by another client, and so has no outcome yet.</returns>
+    private bool KeepUndelivered(NativeMessage* report, int index, in DeliveryOutcome outcome)
+    {
+        ref var slot = ref _context.Backlog.Slot(index);
+        if (DeliveryErrors.IsSafeToResend(outcome) && slot.Resends < MaxResends && HasFailedForGood())
+        {
+            slot.Resends++;
+            _resends.Add((slot.Sequence, ReportedRecord.Read(report, index, out var bytes), bytes));
+            return true;
+        }
+        if (_context.Leftovers.IsKeeping)
+            _context.Leftovers.Add(slot.Topic, ReportedRecord.Read(report, index, out var left), left, outcome);
+        return false;
+    }
+
+    private bool HasFailedForGood()
+    {
+        // The records that a fatal error ends may be reported before its event is.
+        if (_isFatal || Handle.IsClosed)
+            return _isFatal;
+        try
+        {
+            if (Handle.FatalError() is null)
+                return false;
+        }
+        catch (ObjectDisposedException)
+        {
+            // Closed since the look above, with the producer: what comes now is refused or unknown.
+            return _isFatal;
+        }
+        MarkFatal();
+        _context.Backlog.WakeLoop();
+        return true;
+    }
+
+    private void Finish(EndedSends ended)
+    {
+        // Those to be resent are settled for this client, though they have no outcome.
+        var settled = ended.Slots.Count + _resends.Count - _resendsCounted;
+        _resendsCounted = _resends.Count;
+        _context.Backlog.Release(ended);
+        Volatile.Write(ref _settled, _settled + settled);
+        Interlocked.MemoryBarrier();
+        if (_isEnding && _settled == Volatile.Read(ref _fed))
+            _allSettled.Set();
+    }
+
+    private void AfterDestroyed(Task destroyed)
+    {
+        if (destroyed.Exception is { } failure)
+            _context.Notices.Tell(new ProducerNotice(ProducerNoticeKind.Defect, failure.InnerException!.Message, exception: failure));
+        _allSettled.Set();
+    }
+
+    private void EndUnreported(long missing)
+    {
+        _context.Notices.Tell(new ProducerNotice(
+            ProducerNoticeKind.Defect,
+            $"{missing} records were purged and not reported within {LastReportsLimit}: their outcome is unknown."));
+        var ended = _context.Backlog.RentEnded();
+        foreach (var index in _context.Backlog.SlotsInFlight())
+        {
+            ref var slot = ref _context.Backlog.Slot(index);
+            slot.IsInFlight = false;
+            ended.Add(index, slot.Send!, DeliveryOutcome.Unknown(KafkaErrorCode.PurgedInFlight, "librdkafka did not report this record."));
+        }
+        _context.Backlog.Release(ended);
+    }
+
+    private KafkaErrorCode SendWithArguments(TopicHandle topic, SendGroup group, in SendEntry entry, nint opaque)
+    {
+        const int FixedArguments = 7;
+        const int MaxOnStack = 32;
+        var block = group.Headers(entry);
+        var count = FixedArguments + HeaderBlock.Count(block);
+        var arguments = count <= MaxOnStack ? stackalloc NativeArgument[MaxOnStack] : new NativeArgument[count];
+        fixed (byte* key = group.Key(entry), value = group.Value(entry), headers = block)
+        {
+            arguments[0] = NativeArgument.Topic(topic.Pointer);
+            arguments[1] = NativeArgument.Partition(SpecialOffset.AnyPartition);
+            arguments[2] = NativeArgument.Flags(MessageFlags.Copy);
+            arguments[3] = NativeArgument.Value(entry.IsTombstone ? null : NativeProducer.OrEmpty(value), (nuint)entry.ValueBytes);
+            arguments[4] = NativeArgument.Key(key, (nuint)entry.KeyBytes);
+            arguments[5] = NativeArgument.Opaque(opaque);
+            arguments[6] = NativeArgument.Timestamp(entry.TimestampMs);
+            var at = 0;
+            for (var i = FixedArguments; i < count; i++)
+            {
+                var next = HeaderBlock.Next(block[at..], out var nameBytes, out var valueBytes);
+                var name = headers + at + HeaderBlock.LengthBytes;
+                arguments[i] = NativeArgument.Header(name, valueBytes < 0 ? null : name + nameBytes, Math.Max(valueBytes, 0));
+                at += next;
+            }
+            return Handle.Produce(arguments[..count]);
+        }
+    }
+}

@@ -1,0 +1,287 @@
+using System.Buffers;
+using System.Text;
+
+namespace EvenKeel.Kafka.Producing;
+
+/// <summary>
+/// A Kafka producer that loses nothing silently: each record ends as delivered, refused with the reason, or unknown. One is shared by any
+/// number of threads. When it is full a send waits, first come first served; its disposal drains, within limits, and cannot crash.
+/// </summary>
+/// <remarks>
+/// Idempotent, acknowledged by all in-sync replicas, keys in the partitions where Java's client puts them. Records of one key are sent in
+/// the order in which they were accepted.
+/// </remarks>
+public sealed class ReliableProducer : IAsyncDisposable
+{
+    private const int MaxIdleSends = 16_384;
+    private const int StackBytes = 512;
+    private static readonly TimeSpan DestroyLimit = TimeSpan.FromSeconds(5);
+
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? Scratch;
+
+    private readonly ProducerContext _context;
+    private readonly PendingSendPool _sends;
+    private readonly SendLoop _loop;
+    private readonly NoticeBoard _notices;
+
+    // Guarded by _drainGate.
+    private readonly Lock _drainGate = new();
+    private Task<DrainReport>? _drain;
+
+    /// <summary>Creates the native client, one at a time in this process; does not wait for a broker (<see cref="WarmUpAsync"/>).</summary>
+    /// <param name="options">How it sends.</param>
+    /// <exception cref="ArgumentException">Options are violated; the message names all of them.</exception>
+    /// <exception cref="KafkaException">librdkafka refuses a property.</exception>
+    public ReliableProducer(ProducerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.Validate() is { Count: > 0 } violations)
+            throw new ArgumentException(string.Join(" ", violations), nameof(options));
+        _notices = new NoticeBoard(this);
+        _sends = new PendingSendPool(Math.Min(options.MaxRecords, MaxIdleSends), _notices.TellThrown);
+        _context = new ProducerContext(options, new Backlog(options, WarnOfBacklog), _notices, new Leftovers());
+        var client = ProducerClient.Create(_context);
+        (CreationWaited, CreationTook) = (client.Handle.Creation.Waited, client.Handle.Creation.Took);
+        _loop = new SendLoop(_context, client);
+    }
+
+    /// <summary>Warnings, broker errors, log lines, on the thread pool; a handler that throws is counted.</summary>
+    public event EventHandler<ProducerNotice> Noticed
+    {
+        add => _notices.Noticed += value;
+        remove => _notices.Noticed -= value;
+    }
+
+    /// <summary>How long the creation waited for those of other clients in this process.</summary>
+    public TimeSpan CreationWaited { get; }
+
+    /// <summary>How long the creation itself took.</summary>
+    public TimeSpan CreationTook { get; }
+
+    /// <summary>What it did so far and holds now.</summary>
+    public ProducerCounters Counters => _context.Backlog.Counters with
+    {
+        ThrownByUsers = _notices.Thrown,
+        NoticesDropped = _notices.Dropped,
+        Replacements = _loop.Replacements,
+        QueueFullMet = _loop.QueueFullMet,
+    };
+
+    internal ProducerClient Client => _loop.Client;
+
+    /// <summary>Connects, and fetches the topics' metadata, so that the first send is not the slow one.</summary>
+    /// <param name="topics">Those that will be sent to; none: the cluster alone.</param>
+    /// <param name="limit">For all of it.</param>
+    /// <param name="cancellationToken">Ends the wait within a second.</param>
+    /// <exception cref="KafkaException">Not done within the limit; the message says what is missing. It goes on trying.</exception>
+    public Task WarmUpAsync(IReadOnlyCollection<string> topics, TimeSpan limit, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(topics);
+        return Task.Factory.StartNew(
+            () => WarmUp.Run(_loop.Client.Handle, topics, limit, cancellationToken), cancellationToken, TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
+    }
+
+    /// <summary>Sends a record. Its bytes are copied before this returns. Await the result once, like every value task.</summary>
+    /// <param name="record">What is sent.</param>
+    /// <param name="cancellationToken">Ends the wait for room, with the record unsent; a record that is accepted gets its outcome.</param>
+    /// <returns>The record's outcome: this does not throw for what Kafka refuses.</returns>
+    /// <exception cref="OperationCanceledException">From the task: cancelled before there was room.</exception>
+    /// <exception cref="ArgumentException">The topic or a header has no valid name.</exception>
+    public ValueTask<DeliveryOutcome> SendAsync(scoped in OutgoingRecord record, CancellationToken cancellationToken = default)
+    {
+        // 1. What cannot be a record is the caller's mistake.
+        var headerBytes = Check(record);
+        if (cancellationToken.IsCancellationRequested)
+            return ValueTask.FromCanceled<DeliveryOutcome>(cancellationToken);
+        if (Measure(record, headerBytes) > _context.Options.MaxRecordBytes)
+            return TooLarge(record, headerBytes);
+
+        // 2. With room it is copied into the group that the send loop takes next; without, it waits in line with a copy of its own.
+        var send = _sends.Rent();
+        var task = send.Task;
+        var admission = _context.Backlog.TryQueue(record, headerBytes, send);
+        if (admission == Admission.Waiting)
+            admission = StandInLine(record, headerBytes, send, cancellationToken);
+
+        // 3. From here on the record belongs to the backlog; the task ends with its outcome.
+        if (admission is Admission.Queued or Admission.Waiting)
+            return task;
+        _sends.Return(send);
+        return new ValueTask<DeliveryOutcome>(admission == Admission.Full ? LineFull() : Stopped());
+    }
+
+    /// <summary>Sends key and value as they are.</summary>
+    /// <inheritdoc cref="SendAsync(in OutgoingRecord, CancellationToken)"/>
+    /// <param name="topic">The topic's name.</param>
+    /// <param name="key">Empty: no key.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="headers">Default none.</param>
+    /// <param name="cancellationToken">Ends the wait for room.</param>
+    public ValueTask<DeliveryOutcome> SendAsync(
+        string topic, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, IReadOnlyList<RecordHeader>? headers = null,
+        CancellationToken cancellationToken = default) =>
+        SendAsync(new OutgoingRecord(topic, key, value) { Headers = headers }, cancellationToken);
+
+    /// <summary>Sends key and value as UTF-8.</summary>
+    /// <inheritdoc cref="SendAsync(in OutgoingRecord, CancellationToken)"/>
+    /// <param name="topic">The topic's name.</param>
+    /// <param name="key">Null or empty: no key.</param>
+    /// <param name="value">The value; null: a tombstone.</param>
+    /// <param name="headers">Default none.</param>
+    /// <param name="cancellationToken">Ends the wait for room.</param>
+    public ValueTask<DeliveryOutcome> SendAsync(
+        string topic, string? key, string? value, IReadOnlyList<RecordHeader>? headers = null,
+        CancellationToken cancellationToken = default)
+    {
+        var keyBytes = Encoding.UTF8.GetByteCount(key ?? "");
+        var bytes = keyBytes + Encoding.UTF8.GetByteCount(value ?? "");
+        var rented = bytes > StackBytes ? ArrayPool<byte>.Shared.Rent(bytes) : null;
+        var buffer = rented ?? stackalloc byte[StackBytes];
+        Encoding.UTF8.GetBytes(key ?? "", buffer);
+        Encoding.UTF8.GetBytes(value ?? "", buffer[keyBytes..]);
+        try
+        {
+            var record = new OutgoingRecord(topic, buffer[..keyBytes], buffer[keyBytes..bytes])
+            {
+                IsTombstone = value is null,
+                Headers = headers,
+            };
+            return SendAsync(record, cancellationToken);
+        }
+        finally
+        {
+            if (rented is not null)
+                ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
+
+    /// <summary>Sends a value that a serializer writes.</summary>
+    /// <inheritdoc cref="SendAsync(in OutgoingRecord, CancellationToken)"/>
+    /// <typeparam name="T">The value's type.</typeparam>
+    /// <param name="topic">The topic's name.</param>
+    /// <param name="key">Empty: no key.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="serializer">Writes it, on this thread, before this returns; what it throws comes out of this call.</param>
+    /// <param name="headers">Default none.</param>
+    /// <param name="cancellationToken">Ends the wait for room.</param>
+    public ValueTask<DeliveryOutcome> SendAsync<T>(
+        string topic, ReadOnlySpan<byte> key, T value, IRecordSerializer<T> serializer, IReadOnlyList<RecordHeader>? headers = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(serializer);
+
+        // Taken for the time of the call, so that a serializer that sends by itself gets another one.
+        var writer = Scratch ?? new ArrayBufferWriter<byte>();
+        Scratch = null;
+        writer.ResetWrittenCount();
+        serializer.Serialize(value, writer);
+        var task = SendAsync(new OutgoingRecord(topic, key, writer.WrittenSpan) { Headers = headers }, cancellationToken);
+        Scratch = writer;
+        return task;
+    }
+
+    /// <summary>Sends a record if it need not wait for room.</summary>
+    /// <param name="record">What is sent; its bytes are copied before this returns.</param>
+    /// <param name="outcome">The record's outcome, if it was accepted or can never be.</param>
+    /// <returns>False if there is no room, or others wait for it: nothing was done.</returns>
+    /// <exception cref="ArgumentException">The topic or a header has no valid name.</exception>
+    public bool TrySend(scoped in OutgoingRecord record, out ValueTask<DeliveryOutcome> outcome)
+    {
+        var headerBytes = Check(record);
+        if (Measure(record, headerBytes) > _context.Options.MaxRecordBytes)
+        {
+            outcome = TooLarge(record, headerBytes);
+            return true;
+        }
+        var send = _sends.Rent();
+        outcome = send.Task;
+        var admission = _context.Backlog.TryQueue(record, headerBytes, send);
+        if (admission == Admission.Queued)
+            return true;
+        _sends.Return(send);
+        outcome = admission == Admission.Closed ? new ValueTask<DeliveryOutcome>(Stopped()) : default;
+        return admission == Admission.Closed;
+    }
+
+    /// <summary>
+    /// Stops the intake (sends from here on are refused) and gives every accepted record its outcome: first within
+    /// <see cref="DrainLimits.Flush"/>, then <see cref="DrainLimits.Stragglers"/>, at once when nothing is left, and by purging in the end.
+    /// </summary>
+    /// <param name="keepLeftovers">Hand over what was not delivered; counts only for the first call.</param>
+    /// <param name="cancellationToken">Ends the waiting, not the drain: what is left is purged. Counts only for the first call.</param>
+    /// <returns>What it came to; the same for every call.</returns>
+    public Task<DrainReport> DrainAsync(bool keepLeftovers = false, CancellationToken cancellationToken = default)
+    {
+        lock (_drainGate)
+        {
+            if (_drain is not null)
+                return _drain;
+            if (keepLeftovers)
+                _context.Leftovers.StartKeeping();
+            return _drain = Drain.Start(_context, _loop, cancellationToken);
+        }
+    }
+
+    /// <summary>Drains; then waits up to 5 s for the native client to be gone, which otherwise ends in the background.</summary>
+    /// <returns>Ends when every record has its outcome.</returns>
+    public async ValueTask DisposeAsync()
+    {
+        await DrainAsync().ConfigureAwait(false);
+
+        // Past the limit, or failed, which was told: either way every record has its outcome, and nothing is left for the caller to do.
+        await _loop.Client.Handle.Destroyed.WaitAsync(DestroyLimit).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private static int Check(scoped in OutgoingRecord record)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(record.Topic);
+        return record.Headers is { Count: > 0 } headers ? HeaderBlock.Measure(headers) : 0;
+    }
+
+    private static long Measure(scoped in OutgoingRecord record, int headerBytes) =>
+        (long)record.Key.Length + (record.IsTombstone ? 0 : record.Value.Length) + headerBytes;
+
+    private static DeliveryOutcome Stopped() =>
+        DeliveryOutcome.Refused(KafkaErrorCode.ClientDestroyed, "The producer is stopped or stopping: send through another one.");
+
+    private ValueTask<DeliveryOutcome> TooLarge(scoped in OutgoingRecord record, int headerBytes) =>
+        new(DeliveryOutcome.Refused(
+            KafkaErrorCode.MessageTooLarge,
+            $"The record for '{record.Topic}' has {Measure(record, headerBytes)} bytes; "
+            + $"MaxRecordBytes is {_context.Options.MaxRecordBytes}."));
+
+    private DeliveryOutcome LineFull() =>
+        DeliveryOutcome.Refused(
+            KafkaErrorCode.QueueFull, $"{_context.Options.MaxWaitingSends} sends wait for room already (MaxWaitingSends).");
+
+    private Admission StandInLine(
+        scoped in OutgoingRecord record, int headerBytes, PendingSend send, CancellationToken cancellationToken)
+    {
+        var group = new byte[Measure(record, headerBytes)];
+        var valueBytes = record.IsTombstone ? 0 : record.Value.Length;
+        record.Key.CopyTo(group);
+        record.Value[..valueBytes].CopyTo(group.AsSpan(record.Key.Length));
+        if (headerBytes > 0)
+            HeaderBlock.Write(record.Headers!, group.AsSpan(record.Key.Length + valueBytes));
+        var entry = new SendEntry(-1, 0, record.Key.Length, valueBytes, headerBytes)
+        {
+            TimestampMs = record.TimestampMs,
+            IsTombstone = record.IsTombstone,
+        };
+        var wait = new CreditWait(record.Topic, entry, group, send);
+        var admission = _context.Backlog.LineUp(wait);
+        if (admission == Admission.Waiting && cancellationToken.CanBeCanceled)
+            _context.Backlog.CancelWith(wait, cancellationToken);
+        return admission;
+    }
+
+    private void WarnOfBacklog(ProducerCounters counters)
+    {
+        _notices.Tell(new ProducerNotice(
+            ProducerNoticeKind.BacklogHigh,
+            $"{counters.Backlog} records and {counters.BacklogBytes} bytes wait for their outcome; the limits are "
+            + $"{_context.Options.MaxRecords} and {_context.Options.MaxBytes}."));
+    }
+}
