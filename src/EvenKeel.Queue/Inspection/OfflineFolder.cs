@@ -94,18 +94,7 @@ internal sealed class OfflineFolder : IQueueStorage, IDisposable
 
         public long Length => RandomAccess.GetLength(_handle);
 
-        public int Read(Span<byte> destination, long offset)
-        {
-            var total = 0;
-            while (total < destination.Length)
-            {
-                var read = RandomAccess.Read(_handle, destination[total..], offset + total);
-                if (read == 0)
-                    break;
-                total += read;
-            }
-            return total;
-        }
+        public int Read(Span<byte> destination, long offset) => NativeDisk.Read(_handle, destination, offset);
 
         public void Write(ReadOnlySpan<byte> source, long offset) => throw Offline($"writing '{path}'");
 

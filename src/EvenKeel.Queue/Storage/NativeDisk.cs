@@ -3,10 +3,24 @@ using Microsoft.Win32.SafeHandles;
 
 namespace EvenKeel.Queue.Storage;
 
-/// <summary>The two calls that .NET lacks: fdatasync (FlushToDisk is fsync and costs an extra journal commit), and fsync of a
-/// directory.</summary>
+/// <summary>The disk below .NET's own calls: a whole read, and the two that .NET lacks: fdatasync (FlushToDisk is fsync and costs an
+/// extra journal commit), and fsync of a directory.</summary>
 internal static partial class NativeDisk
 {
+    /// <summary>Reads until the span is full or the file ends: one call may bring less.</summary>
+    public static int Read(SafeFileHandle file, Span<byte> destination, long offset)
+    {
+        var total = 0;
+        while (total < destination.Length)
+        {
+            var read = RandomAccess.Read(file, destination[total..], offset + total);
+            if (read == 0)
+                break;
+            total += read;
+        }
+        return total;
+    }
+
     public static void SyncData(SafeFileHandle file, string path)
     {
         if (!OperatingSystem.IsLinux())
