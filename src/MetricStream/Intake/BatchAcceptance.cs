@@ -21,9 +21,6 @@ internal sealed class BatchAcceptance(IBatchQueue queue, IMetricStore? store, In
 {
     private readonly IdempotencyWindow _window = new(options, clock);
 
-    /// <summary>Batch ids in the window, in flight and accepted.</summary>
-    public int KnownBatchIds => _window.Count;
-
     /// <summary>Null: the batch is durable and counted as acknowledged. Else nothing was promised.</summary>
     public ValueTask<Problem?> TakeAsync(ClientTally client, in Posting posting, ReadOnlyMemory<byte> body, CancellationToken aborted) =>
         posting.Id.Key is { } key

@@ -32,7 +32,7 @@ internal sealed class WindowEntry(string name)
 
     internal long AcceptedAt { get; set; }
 
-    // A string, this object, their slots in dictionary and queue: measured at about 300 B with 36-byte ids.
+    // A string, this object, their slots in dictionary and queue: estimated at 300 B with 36-byte ids.
     internal long Bytes => (2L * Name.Length) + 200;
 }
 

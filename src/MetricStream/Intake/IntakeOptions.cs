@@ -9,7 +9,7 @@ internal sealed record IntakeOptions
     /// <summary>The most metrics of one batch. Default 10,000: CONTRACT.</summary>
     public int MaxMetrics { get; init; } = 10_000;
 
-    /// <summary>Accepted batch ids kept in memory. Default 100,000: at 300 B each about 30 MB.</summary>
+    /// <summary>Accepted batch ids kept in memory. Default 100,000: at an estimated 300 B each 30 MB.</summary>
     public int WindowEntries { get; init; } = 100_000;
 
     /// <summary>Bytes those ids may take. Default 64 MiB.</summary>

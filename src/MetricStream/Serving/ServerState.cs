@@ -6,8 +6,8 @@ using MetricStream.Storing;
 namespace MetricStream.Serving;
 
 /// <summary>
-/// What the server can say of itself: readiness and the numbers of the conservation law. Acknowledged is read off the log's own sequences,
-/// stored and the rest off the store's counters, so that the law compares two independent accounts.
+/// What the server can say of itself: readiness and the numbers of the conservation law. How many records there were is read off the log's
+/// sequences and the store's position in it, what became of each off the store's counters: a record passed over without an outcome shows.
 /// </summary>
 internal sealed class ServerState(ServeSettings settings, DurableQueue queue, FileBatchQueue batches, IMetricStore store,
     IntakeLedger ledger)

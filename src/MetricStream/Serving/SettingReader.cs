@@ -4,7 +4,7 @@ using System.Globalization;
 namespace MetricStream.Serving;
 
 /// <summary>Reads settings one by one from the merged configuration and keeps every violation, so that all are told at once.</summary>
-internal sealed class SettingReader(IConfiguration section, string optionPrefix = "--")
+internal sealed class SettingReader(IConfiguration section)
 {
     private readonly HashSet<string> _known = new(StringComparer.OrdinalIgnoreCase);
 
@@ -103,5 +103,5 @@ internal sealed class SettingReader(IConfiguration section, string optionPrefix 
     }
 
     /// <summary>MaxQueueBytes is --max-queue-bytes on the command line.</summary>
-    private string Option(string key) => optionPrefix + OptionNames.ToOption(key);
+    private static string Option(string key) => "--" + OptionNames.ToOption(key);
 }

@@ -4,8 +4,8 @@ namespace MetricStream.Storing;
 
 /// <summary>
 /// One open connection to the store's SQLite file, with the statements prepared on it. Used by one thread at a time.
-/// It speaks to SQLite's C interface through SQLitePCLRaw: a sample is four binds and a step, and ADO.NET's parameter objects cost
-/// more than the insert itself.
+/// It speaks to SQLite's C interface through SQLitePCLRaw: a sample is four binds and a step, without a parameter
+/// object for each.
 /// </summary>
 internal sealed class Database : IDisposable
 {

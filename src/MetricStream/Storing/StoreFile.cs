@@ -24,7 +24,7 @@ internal static class StoreFile
         {
             database = Database.Open(path, write: true, limits.BusyWait);
             Check(database, path);
-            // 8 KiB pages (a new file's; an older one keeps its own): about 10 % less CPU a batch than 4 KiB, bodies of 350 bytes.
+            // 8 KiB pages (a new file's; an older one keeps its own): less CPU a batch than 4 KiB in noisy runs with bodies of 350 bytes.
             // synchronous=FULL: a commit is an fsync of the log. Checkpoints come at 32 MiB of log, by default at 1000 pages: each is
             // two more fsyncs and rewrites the pages of every series that got a sample since.
             database.Execute("PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;");
