@@ -14,6 +14,12 @@ public enum DeliveryStatus
 
     /// <summary>It was sent and not answered: it may be in the log, and sending it again may make a duplicate.</summary>
     Unknown,
+
+    /// <summary>
+    /// It is fsynced in the local spill of a producer that keeps one, and goes to Kafka from there; only where the caller chose to be
+    /// answered from disk.
+    /// </summary>
+    Spilled,
 }
 
 /// <summary>Whether sending a refused record again can help.</summary>
@@ -30,7 +36,8 @@ public enum RetryAdvice
 }
 
 /// <summary>
-/// The one outcome of one record: delivered with its place, refused with the reason, or unknown. Never two, never none.
+/// The one outcome of one record: delivered with its place, refused with the reason, unknown, or kept in the spill. Never two, never
+/// none.
 /// </summary>
 public readonly record struct DeliveryOutcome
 {
@@ -45,7 +52,7 @@ public readonly record struct DeliveryOutcome
         TimestampMs = -1;
     }
 
-    /// <summary>Which of the three it is.</summary>
+    /// <summary>Which of them it is.</summary>
     public DeliveryStatus Status { get; }
 
     /// <summary>The partition; -1 unless delivered.</summary>
@@ -76,6 +83,9 @@ public readonly record struct DeliveryOutcome
             Offset = offset,
             TimestampMs = timestampMs,
         };
+
+    internal static DeliveryOutcome Spilled(string reason) =>
+        new(DeliveryStatus.Spilled, KafkaErrorCode.None, RetryAdvice.Never, reason);
 
     internal static DeliveryOutcome Refused(KafkaErrorCode error, string reason) =>
         new(DeliveryStatus.Refused, error, DeliveryErrors.Advice(error), reason);

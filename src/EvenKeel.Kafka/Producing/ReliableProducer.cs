@@ -1,6 +1,3 @@
-using System.Buffers;
-using System.Text;
-
 namespace EvenKeel.Kafka.Producing;
 
 /// <summary>
@@ -11,14 +8,10 @@ namespace EvenKeel.Kafka.Producing;
 /// Idempotent, acknowledged by all in-sync replicas, keys in the partitions where Java's client puts them. Records of one key are sent in
 /// the order in which they were accepted.
 /// </remarks>
-public sealed class ReliableProducer : IAsyncDisposable
+public sealed class ReliableProducer : IRecordProducer
 {
     private const int MaxIdleSends = 16_384;
-    private const int StackBytes = 512;
     private static readonly TimeSpan DestroyLimit = TimeSpan.FromSeconds(5);
-
-    [ThreadStatic]
-    private static ArrayBufferWriter<byte>? Scratch;
 
     private readonly ProducerContext _context;
     private readonly PendingSendPool _sends;
@@ -83,12 +76,7 @@ public sealed class ReliableProducer : IAsyncDisposable
             TaskScheduler.Default);
     }
 
-    /// <summary>Sends a record. Its bytes are copied before this returns. Await the result once, like every value task.</summary>
-    /// <param name="record">What is sent.</param>
-    /// <param name="cancellationToken">Ends the wait for room, with the record unsent; a record that is accepted gets its outcome.</param>
-    /// <returns>The record's outcome: this does not throw for what Kafka refuses.</returns>
-    /// <exception cref="OperationCanceledException">From the task: cancelled before there was room.</exception>
-    /// <exception cref="ArgumentException">The topic or a header has no valid name.</exception>
+    /// <inheritdoc/>
     public ValueTask<DeliveryOutcome> SendAsync(scoped in OutgoingRecord record, CancellationToken cancellationToken = default)
     {
         // 1. What cannot be a record is the caller's mistake.
@@ -110,76 +98,6 @@ public sealed class ReliableProducer : IAsyncDisposable
             return task;
         _sends.Return(send);
         return new ValueTask<DeliveryOutcome>(admission == Admission.Full ? LineFull() : Stopped());
-    }
-
-    /// <summary>Sends key and value as they are.</summary>
-    /// <inheritdoc cref="SendAsync(in OutgoingRecord, CancellationToken)"/>
-    /// <param name="topic">The topic's name.</param>
-    /// <param name="key">Empty: no key.</param>
-    /// <param name="value">The value.</param>
-    /// <param name="headers">Default none.</param>
-    /// <param name="cancellationToken">Ends the wait for room.</param>
-    public ValueTask<DeliveryOutcome> SendAsync(
-        string topic, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, IReadOnlyList<RecordHeader>? headers = null,
-        CancellationToken cancellationToken = default) =>
-        SendAsync(new OutgoingRecord(topic, key, value) { Headers = headers }, cancellationToken);
-
-    /// <summary>Sends key and value as UTF-8.</summary>
-    /// <inheritdoc cref="SendAsync(in OutgoingRecord, CancellationToken)"/>
-    /// <param name="topic">The topic's name.</param>
-    /// <param name="key">Null or empty: no key.</param>
-    /// <param name="value">The value; null: a tombstone.</param>
-    /// <param name="headers">Default none.</param>
-    /// <param name="cancellationToken">Ends the wait for room.</param>
-    public ValueTask<DeliveryOutcome> SendAsync(
-        string topic, string? key, string? value, IReadOnlyList<RecordHeader>? headers = null,
-        CancellationToken cancellationToken = default)
-    {
-        var keyBytes = Encoding.UTF8.GetByteCount(key ?? "");
-        var bytes = keyBytes + Encoding.UTF8.GetByteCount(value ?? "");
-        var rented = bytes > StackBytes ? ArrayPool<byte>.Shared.Rent(bytes) : null;
-        var buffer = rented ?? stackalloc byte[StackBytes];
-        Encoding.UTF8.GetBytes(key ?? "", buffer);
-        Encoding.UTF8.GetBytes(value ?? "", buffer[keyBytes..]);
-        try
-        {
-            var record = new OutgoingRecord(topic, buffer[..keyBytes], buffer[keyBytes..bytes])
-            {
-                IsTombstone = value is null,
-                Headers = headers,
-            };
-            return SendAsync(record, cancellationToken);
-        }
-        finally
-        {
-            if (rented is not null)
-                ArrayPool<byte>.Shared.Return(rented);
-        }
-    }
-
-    /// <summary>Sends a value that a serializer writes.</summary>
-    /// <inheritdoc cref="SendAsync(in OutgoingRecord, CancellationToken)"/>
-    /// <typeparam name="T">The value's type.</typeparam>
-    /// <param name="topic">The topic's name.</param>
-    /// <param name="key">Empty: no key.</param>
-    /// <param name="value">The value.</param>
-    /// <param name="serializer">Writes it, on this thread, before this returns; what it throws comes out of this call.</param>
-    /// <param name="headers">Default none.</param>
-    /// <param name="cancellationToken">Ends the wait for room.</param>
-    public ValueTask<DeliveryOutcome> SendAsync<T>(
-        string topic, ReadOnlySpan<byte> key, T value, IRecordSerializer<T> serializer, IReadOnlyList<RecordHeader>? headers = null,
-        CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(serializer);
-
-        // Taken for the time of the call, so that a serializer that sends by itself gets another one.
-        var writer = Scratch ?? new ArrayBufferWriter<byte>();
-        Scratch = null;
-        writer.ResetWrittenCount();
-        serializer.Serialize(value, writer);
-        var task = SendAsync(new OutgoingRecord(topic, key, writer.WrittenSpan) { Headers = headers }, cancellationToken);
-        Scratch = writer;
-        return task;
     }
 
     /// <summary>Sends a record if it need not wait for room.</summary>
