@@ -1,0 +1,69 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace EvenKeel.Cli.Broker;
+
+/// <summary>A client's connection and the one to the broker that it is joined to; each byte, and each end, is passed on.</summary>
+internal static class RelayedConnection
+{
+    private const int BufferBytes = 16 * 1024;
+
+    /// <summary>Ends when both directions have ended, or either side was cut; owns and closes the client's socket.</summary>
+    public static async Task RunAsync(Socket client, IPEndPoint target, Action<string> tell, CancellationToken stop)
+    {
+        var broker = (Socket?)null;
+        try
+        {
+            broker = await ConnectAsync(target, tell, stop).ConfigureAwait(false);
+            client.NoDelay = true;
+            using var over = CancellationTokenSource.CreateLinkedTokenSource(stop);
+            await Task.WhenAll(PassAsync(client, broker, over), PassAsync(broker, client, over)).ConfigureAwait(false);
+        }
+        catch (Exception cut) when (cut is IOException or SocketException or OperationCanceledException)
+        {
+            // A cut on one side is a cut on the other, as if nothing stood between.
+            client.Close(timeout: 0);
+            broker?.Close(timeout: 0);
+        }
+        finally
+        {
+            client.Dispose();
+            broker?.Dispose();
+        }
+    }
+
+    private static async Task<Socket> ConnectAsync(IPEndPoint target, Action<string> tell, CancellationToken stop)
+    {
+        var broker = (Socket?)null;
+        try
+        {
+            broker = new Socket(target.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            await broker.ConnectAsync(target, stop).ConfigureAwait(false);
+            return broker;
+        }
+        catch (Exception failed) when (failed is SocketException or OperationCanceledException)
+        {
+            broker?.Dispose();
+            if (failed is SocketException)
+                tell($"A connection was refused: the embedded broker at {target} could not be reached: {failed.Message}");
+            throw;
+        }
+    }
+
+    /// <summary>One direction. Its orderly end closes the sending side alone: the other direction may have more to say.</summary>
+    private static async Task PassAsync(Socket from, Socket to, CancellationTokenSource over)
+    {
+        try
+        {
+            await using var source = new NetworkStream(from, ownsSocket: false);
+            await using var sink = new NetworkStream(to, ownsSocket: false);
+            await source.CopyToAsync(sink, BufferBytes, over.Token).ConfigureAwait(false);
+            to.Shutdown(SocketShutdown.Send);
+        }
+        catch
+        {
+            await over.CancelAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+}
