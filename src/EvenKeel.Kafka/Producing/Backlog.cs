@@ -28,6 +28,9 @@ internal struct SendSlot
 
     // Counts the records that had this slot: a report with another generation is a second one.
     public int Generation;
+
+    // Written under the gate when the record is queued, read there when it ends.
+    public byte Era;
 }
 
 /// <summary>
@@ -61,6 +64,9 @@ internal sealed class Backlog
     private bool _loopStopped;
     private bool _warned;
     private ProducerCounters _counters;
+    private readonly int[] _inEra = new int[2];
+    private long _era;
+    private long _eraTurnedAt = Stopwatch.GetTimestamp();
 
     public Backlog(ProducerOptions options, Action<ProducerCounters> warn)
     {
@@ -85,6 +91,19 @@ internal sealed class Backlog
         }
     }
 
+    /// <summary>
+    /// Records are accepted in eras: everything accepted in era n or before has ended once <see cref="TurnEra"/> says n + 2. So "all that
+    /// is here now has ended" costs two counters and no look at the slots.
+    /// </summary>
+    public long Era
+    {
+        get
+        {
+            lock (_gate)
+                return _era;
+        }
+    }
+
     public EndedSends RentEnded() => _endedPool.Rent();
 
     public ref SendSlot Slot(int index) => ref _slots[index];
@@ -102,6 +121,35 @@ internal sealed class Backlog
             _filling.Add(TakeSlotLocked(record.Topic, bytes, send), record, headerBytes);
             AfterQueuedLocked();
             return Admission.Queued;
+        }
+    }
+
+    /// <summary>The same for a record whose bytes lie together already; it never waits in line.</summary>
+    public Admission TryQueueBytes(string topic, in SendEntry entry, ReadOnlySpan<byte> bytes, PendingSend send)
+    {
+        lock (_gate)
+        {
+            if (_intakeClosed)
+                return Admission.Closed;
+            if (_credits.First is not null || !_credits.TryTake(bytes.Length))
+                return Admission.Full;
+            _filling.Add(TakeSlotLocked(topic, bytes.Length, send), entry, bytes);
+            AfterQueuedLocked();
+            return Admission.Queued;
+        }
+    }
+
+    /// <summary>Begins a new era if the one before the last has ended.</summary>
+    /// <returns>The era now, and for how long at least its oldest record has been here: since the last turn.</returns>
+    public (long Era, TimeSpan OldestFor) TurnEra()
+    {
+        lock (_gate)
+        {
+            if (_inEra[(_era + 1) & 1] > 0)
+                return (_era, Stopwatch.GetElapsedTime(_eraTurnedAt));
+            _era++;
+            _eraTurnedAt = Stopwatch.GetTimestamp();
+            return (_era, TimeSpan.Zero);
         }
     }
 
@@ -185,9 +233,11 @@ internal sealed class Backlog
             {
                 ref var slot = ref _slots[index];
                 _credits.Return(slot.Bytes);
+                _inEra[slot.Era]--;
                 slot = new SendSlot { Topic = "", Generation = slot.Generation };
                 _free[_freeCount++] = index;
             }
+            _counters.Accepted -= ended.GivenBack;
             _counters.Delivered += ended.Delivered;
             _counters.Refused += ended.Refused;
             _counters.Unknown += ended.Unknown;
@@ -294,6 +344,8 @@ internal sealed class Backlog
         slot.Bytes = bytes;
         slot.Sequence = ++_lastSequence;
         slot.Generation++;
+        slot.Era = (byte)(_era & 1);
+        _inEra[slot.Era]++;
         return index;
     }
 

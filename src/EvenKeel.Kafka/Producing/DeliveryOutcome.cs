@@ -76,6 +76,9 @@ public readonly record struct DeliveryOutcome
     /// <summary>All in-sync replicas have it.</summary>
     public bool IsDelivered => Status == DeliveryStatus.Delivered;
 
+    /// <summary>It was refused, and would be again by anyone: no other producer can help.</summary>
+    internal bool IsRecordAtFault => Status == DeliveryStatus.Refused && Retry == RetryAdvice.Never;
+
     internal static DeliveryOutcome Delivered(int partition, long offset, long timestampMs) =>
         new(DeliveryStatus.Delivered, KafkaErrorCode.None, RetryAdvice.Never, null)
         {

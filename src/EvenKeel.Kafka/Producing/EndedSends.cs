@@ -16,11 +16,20 @@ internal sealed class EndedSends(EndedSendsPool pool) : IThreadPoolWorkItem
 
     public long Unknown { get; private set; }
 
+    public long GivenBack { get; private set; }
+
     /// <summary>Notes the outcome of a record and hands it to its caller, who continues after <see cref="Continue"/>.</summary>
     public void Add(int slot, PendingSend send, in DeliveryOutcome outcome)
     {
         Slots.Add(slot);
         AddWithoutSlot(send, outcome);
+    }
+
+    /// <summary>Frees the slot of a record that has no outcome here: its sink has it.</summary>
+    public void AddGivenBack(int slot)
+    {
+        Slots.Add(slot);
+        GivenBack++;
     }
 
     /// <summary>The same for a record that never had a slot.</summary>
@@ -64,7 +73,7 @@ internal sealed class EndedSends(EndedSendsPool pool) : IThreadPoolWorkItem
     {
         _awaited.Clear();
         Slots.Clear();
-        (Delivered, Refused, Unknown) = (0, 0, 0);
+        (Delivered, Refused, Unknown, GivenBack) = (0, 0, 0, 0);
     }
 }
 

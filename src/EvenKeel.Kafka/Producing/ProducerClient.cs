@@ -5,7 +5,11 @@ using EvenKeel.Kafka.Native;
 namespace EvenKeel.Kafka.Producing;
 
 /// <summary>What the parts of one producer share.</summary>
-internal sealed record ProducerContext(ProducerOptions Options, Backlog Backlog, NoticeBoard Notices, Leftovers Leftovers);
+internal sealed record ProducerContext(ProducerOptions Options, Backlog Backlog, NoticeBoard Notices, Leftovers Leftovers)
+{
+    /// <summary>Takes back what is not delivered, in place of an outcome; null: the caller gets the outcome.</summary>
+    public UndeliveredSink? Undelivered { get; init; }
+}
 
 /// <summary>
 /// One native client of a producer and its report loop: a thread that takes librdkafka's events, a batch of reports at a time, and brings
@@ -238,9 +242,26 @@ internal sealed unsafe class ProducerClient
         }
         var outcome = DeliveryErrors.Read(report);
         slot.IsInFlight = false;
-        if (!outcome.IsDelivered && KeepUndelivered(report, index, outcome))
+        if (!outcome.IsDelivered && (TryGiveBack(report, index, outcome, ended) || KeepUndelivered(report, index, outcome)))
             return;
         ended.Add(index, slot.Send!, outcome);
+    }
+
+    /// <returns>Whether the record is its sink's now. From the first one on this client is fed no more: what is behind it waits.</returns>
+    private bool TryGiveBack(NativeMessage* report, int index, in DeliveryOutcome outcome, EndedSends ended)
+    {
+        if (_context.Undelivered is not { } sink || outcome.IsRecordAtFault)
+            return false;
+        if (!_isFatal)
+        {
+            MarkFatal();
+            _context.Backlog.WakeLoop();
+        }
+        ref var slot = ref _context.Backlog.Slot(index);
+        var entry = ReportedRecord.Read(report, index, out var bytes);
+        sink.Take(new UndeliveredRecord(slot.Sequence, slot.Topic, entry, bytes, slot.Send!, outcome));
+        ended.AddGivenBack(index);
+        return true;
     }
 
     /// <returns>Whether the record is to be sent by another client, and so has no outcome yet.</returns>

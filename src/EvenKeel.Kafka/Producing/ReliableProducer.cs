@@ -27,13 +27,25 @@ public sealed class ReliableProducer : IRecordProducer
     /// <exception cref="ArgumentException">Options are violated; the message names all of them.</exception>
     /// <exception cref="KafkaException">librdkafka refuses a property.</exception>
     public ReliableProducer(ProducerOptions options)
+        : this(options, null)
+    {
+    }
+
+    /// <summary>
+    /// With a sink: the first record that is not delivered, and is not at fault itself, stops the native client, and all that is
+    /// undelivered goes back there, in place of outcomes. Drain it then.
+    /// </summary>
+    internal ReliableProducer(ProducerOptions options, UndeliveredSink? undelivered)
     {
         ArgumentNullException.ThrowIfNull(options);
         if (options.Validate() is { Count: > 0 } violations)
             throw new ArgumentException(string.Join(" ", violations), nameof(options));
         _notices = new NoticeBoard(this);
         _sends = new PendingSendPool(Math.Min(options.MaxRecords, MaxIdleSends), _notices.TellThrown);
-        _context = new ProducerContext(options, new Backlog(options, WarnOfBacklog), _notices, new Leftovers());
+        _context = new ProducerContext(options, new Backlog(options, WarnOfBacklog), _notices, new Leftovers())
+        {
+            Undelivered = undelivered,
+        };
         var client = ProducerClient.Create(_context);
         (CreationWaited, CreationTook) = (client.Handle.Creation.Waited, client.Handle.Creation.Took);
         _loop = new SendLoop(_context, client);
@@ -62,6 +74,8 @@ public sealed class ReliableProducer : IRecordProducer
     };
 
     internal ProducerClient Client => _loop.Client;
+
+    internal Backlog Backlog => _context.Backlog;
 
     /// <summary>Connects, and fetches the topics' metadata, so that the first send is not the slow one.</summary>
     /// <param name="topics">Those that will be sent to; none: the cluster alone.</param>

@@ -130,7 +130,10 @@ internal sealed class SendLoop
                     _stop.Wait(FullQueuePause);
                     break;
                 default:
-                    End(group, entry, DeliveryOutcome.Refused(code, reason ?? code.Describe()));
+                    var refused = DeliveryOutcome.Refused(code, reason ?? code.Describe());
+                    if (_context.Undelivered is not null && !refused.IsRecordAtFault)
+                        _client.MarkFatal();
+                    End(group, entry, refused);
                     return true;
             }
         }
@@ -151,6 +154,7 @@ internal sealed class SendLoop
     }
 
     /// <summary>
+    /// With a sink for what is undelivered: nothing is replaced, the producer waits for its end. Otherwise:
     /// 1. The failed client is purged, and all of its reports are taken: what may be written is unknown, what is not is kept, in order.
     /// 2. After a pause, growing, another client is created. 3. What was kept goes first, before what was not yet resent.
     /// </summary>
@@ -158,6 +162,13 @@ internal sealed class SendLoop
     private bool Replace()
     {
         ReleaseEnded();
+        if (_context.Undelivered is { } sink)
+        {
+            // Whoever takes back what is undelivered ends this producer, and what is here goes there too.
+            sink.Fail();
+            _stop.Wait();
+            return false;
+        }
         var failed = _client;
         var kept = new SendGroup();
         var left = failed.End();
@@ -207,6 +218,12 @@ internal sealed class SendLoop
     private void End(SendGroup group, in SendEntry entry, in DeliveryOutcome outcome)
     {
         ref var slot = ref _context.Backlog.Slot(entry.Slot);
+        if (_context.Undelivered is { } sink && !outcome.IsRecordAtFault)
+        {
+            sink.Take(new UndeliveredRecord(slot.Sequence, slot.Topic, entry, group.Bytes(entry).ToArray(), slot.Send!, outcome));
+            _ended.AddGivenBack(entry.Slot);
+            return;
+        }
         if (_context.Leftovers.IsKeeping)
             _context.Leftovers.Add(slot.Topic, entry, group.Bytes(entry), outcome);
         _ended.Add(entry.Slot, slot.Send!, outcome);
