@@ -21,10 +21,12 @@ internal static class Departures
             "read after IsCompletedSuccessfully: the fast path of a value task"),
         new("sync-over-async", "src/MetricStream/Load/LoadReport.cs", null, LoadResult),
         new("sync-over-async", "src/MetricStream/Load/LoadReportJson.cs", null, LoadResult),
+        new("sync-over-async", "tests/KafkaChaos/Scenarios/Storm.cs", null, "threads that create and dispose: the pool's would take turns"),
 
         new("task-delay", "src/MetricStream/Load/", null, RealClock),
         new("task-delay", "tests/Simulation/Deadline.cs", null, "the deadline of a wait on a signal: it throws with the state it saw"),
         new("task-delay", "tests/Chaos/ChaosRun.cs", null, "the moment of the kill, drawn from the seed: nothing is waited for"),
+        new("task-delay", "tests/KafkaChaos/Moment.cs", null, "how long a fault lasts, drawn from the seed: nothing is waited for"),
         new("task-delay", "tests/MetricStream.Tests/Load/LoadCommandTests.cs",
             "An_open_loop_counts_the_wait_for_a_busy_server_into_the_latency", SlowServer),
         new("task-delay", "tests/MetricStream.Tests/Load/LoadCommandTests.cs",

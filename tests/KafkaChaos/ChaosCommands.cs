@@ -1,0 +1,103 @@
+using System.CommandLine;
+using KafkaChaos.Scenarios;
+
+namespace KafkaChaos;
+
+/// <summary>The commands, one a scenario. Exit code 0 when all held, 1 when not, 2 for usage or a machine that lacks something.</summary>
+internal static class ChaosCommands
+{
+    private static readonly Option<int?> Seed = new("--seed") { Description = "Draws the moments of the faults; printed as SEED=." };
+
+    private static readonly Command[] All = [MillionCommand(), NodesCommand(), RestartsCommand(), PasswordCommand(), StormCommand()];
+
+    public static IEnumerable<string> Names => All.Select(command => command.Name);
+
+    public static async Task<int> RunAsync(string[] arguments)
+    {
+        var root = new RootCommand("Breaks real Kafka clusters under load; nothing that was acknowledged may be lost.");
+        foreach (var command in All)
+        {
+            command.Options.Add(Seed);
+            root.Subcommands.Add(command);
+        }
+        var parsed = root.Parse(arguments);
+        foreach (var error in parsed.Errors)
+            await Console.Error.WriteLineAsync(error.Message);
+        return parsed.Errors.Count > 0 ? 2 : await parsed.InvokeAsync();
+    }
+
+    private static Command MillionCommand()
+    {
+        var records = Number("--records", 1_000_000, "How many are sent.");
+        var threads = Number("--threads", 64, "How many send.");
+        var broker = new Option<string>("--broker") { Description = "real, embedded or both.", DefaultValueFactory = _ => "both" };
+        broker.AcceptOnlyFromAmong("real", "embedded", "both");
+        return Scenario("million", "Many threads, a million records, independent readers.", [records, threads, broker], async (run, parsed) =>
+        {
+            foreach (var isEmbedded in new[] { true, false })
+            {
+                if (parsed.GetValue(broker) is "both" || (parsed.GetValue(broker) == "embedded") == isEmbedded)
+                    await new Million(parsed.GetValue(records), parsed.GetValue(threads), isEmbedded).RunAsync(run);
+            }
+        });
+    }
+
+    private static Command NodesCommand()
+    {
+        var minutes = new Option<double>("--minutes") { Description = "How long.", DefaultValueFactory = _ => 5 };
+        var rate = Number("--rate", 2000, "Records a second.");
+        return Scenario("nodes", "Three nodes, one killed and brought back at a time.", [minutes, rate], (run, parsed) =>
+            new Nodes(TimeSpan.FromMinutes(parsed.GetValue(minutes)), parsed.GetValue(rate)).RunAsync(run));
+    }
+
+    private static Command RestartsCommand()
+    {
+        var rounds = Number("--rounds", 20, "How often the broker is killed.");
+        var rate = Number("--rate", 2000, "Records a second.");
+        return Scenario("restarts", "The only broker, killed and brought back.", [rounds, rate], (run, parsed) =>
+            new Restarts(parsed.GetValue(rounds), parsed.GetValue(rate), isEmbedded: false).RunAsync(run));
+    }
+
+    private static Command PasswordCommand() =>
+        Scenario("password", "A wrong password.", [], (run, _) => WrongPassword.RunAsync(run));
+
+    private static Command StormCommand()
+    {
+        var producers = Number("--producers", 200, "Producers of a process and round.");
+        var threads = Number("--threads", 64, "Threads of a process.");
+        var processes = Number("--processes", 1, "Processes at once.");
+        var rounds = Number("--rounds", 100, "How often.");
+        var child = new Option<string>("--child") { Description = "The broker of the process that started this one.", Hidden = true };
+        return Scenario("storm", "Producers created and disposed of at once.", [producers, threads, processes, rounds, child], (run, parsed) =>
+        {
+            var storm = new Storm(new StormShape(
+                parsed.GetValue(producers), parsed.GetValue(threads), parsed.GetValue(processes), parsed.GetValue(rounds)));
+            return parsed.GetValue(child) is { } bootstrapServers ? storm.RunHereAsync(bootstrapServers, run) : storm.RunAsync(run);
+        });
+    }
+
+    private static Command Scenario(string name, string description, Option[] options, Func<ScenarioRun, ParseResult, Task> scenario)
+    {
+        var command = new Command(name, description);
+        foreach (var option in options)
+            command.Options.Add(option);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            try
+            {
+                var seed = parsed.GetValue(Seed) ?? Environment.TickCount;
+                var verdict = await ScenarioRun.RunAsync(name, seed, Console.Out.WriteLine, run => scenario(run, parsed), cancellation);
+                return verdict.IsHeld ? 0 : 1;
+            }
+            catch (UsageException usage)
+            {
+                await Console.Error.WriteLineAsync(usage.Message);
+                return 2;
+            }
+        });
+        return command;
+    }
+
+    private static Option<int> Number(string name, int standard, string description) =>
+        new(name) { Description = description, DefaultValueFactory = _ => standard };
+}

@@ -1,0 +1,31 @@
+using KafkaChaos.Scenarios;
+using Xunit;
+
+namespace KafkaChaos;
+
+/// <summary>The short versions of the long runs; each prints the command that runs it again.</summary>
+public sealed class SmokeTests
+{
+    private const int Seed = 20261121;
+
+    [Fact]
+    public Task A_flood_from_many_threads_is_in_the_log_once_in_order_in_its_partitions() =>
+        HoldsAsync("million", run => new Million(32_000, 64, isEmbedded: true).RunAsync(run));
+
+    [Fact]
+    public Task A_broker_that_goes_and_comes_under_load_costs_and_doubles_nothing() =>
+        HoldsAsync("restarts", run => new Restarts(2, 2000, isEmbedded: true).RunAsync(run));
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public Task Producers_created_and_disposed_of_at_once_crash_nothing_and_take_turns(int processes) =>
+        HoldsAsync("storm", run => new Storm(new StormShape(24, 16, processes, 2)).RunAsync(run));
+
+    private static async Task HoldsAsync(string name, Func<ScenarioRun, Task> scenario)
+    {
+        var log = TestContext.Current.TestOutputHelper!;
+        var verdict = await ScenarioRun.RunAsync(name, Seed, log.WriteLine, scenario, TestContext.Current.CancellationToken);
+        Assert.Empty(verdict.Violations);
+    }
+}
