@@ -22,6 +22,26 @@ public sealed class ProducerOptionsTests
             names.Select(client.Setting));
     }
 
+    [Theory]
+    [InlineData(null, null, "1000")]
+    [InlineData("3000", null, "3000")]
+    [InlineData("50", null, "1000")]
+    [InlineData(null, "20000", "20000")]
+    public async Task A_broker_that_went_is_tried_again_every_second_unless_the_user_wants_otherwise(
+        string? backoff, string? longest, string expected)
+    {
+        var properties = new Dictionary<string, string>();
+        if (backoff is not null)
+            properties["reconnect.backoff.ms"] = backoff;
+        if (longest is not null)
+            properties["reconnect.backoff.max.ms"] = longest;
+
+        await using var producer = new ReliableProducer(
+            new ProducerOptions { BootstrapServers = "127.0.0.1:1", Properties = properties });
+
+        Assert.Equal(expected, producer.Client.Handle.Setting("reconnect.backoff.max.ms"));
+    }
+
     [Fact]
     public void Every_violation_is_named_with_its_value()
     {
