@@ -72,7 +72,8 @@ internal static class HeaderBlock
         {
             var next = Next(block, out var nameBytes, out var valueBytes);
             var name = Encoding.UTF8.GetString(block.Slice(LengthBytes, nameBytes - 1));
-            ReadOnlyMemory<byte>? value = valueBytes < 0 ? null : block.Slice(LengthBytes + nameBytes, valueBytes).ToArray();
+            // Without the cast null would become an empty array, and a header without a value one with an empty value.
+            var value = valueBytes < 0 ? (ReadOnlyMemory<byte>?)null : block.Slice(LengthBytes + nameBytes, valueBytes).ToArray();
             headers.Add(new RecordHeader(name, value));
             block = block[next..];
         }
