@@ -35,6 +35,7 @@ internal sealed unsafe class ProducerClient
     private readonly ManualResetEventSlim _allSettled = new();
     private volatile bool _isFatal;
     private volatile bool _isEnding;
+    private volatile string? _lastBrokerError;
 
     // Send loop only.
     private long _fed;
@@ -56,6 +57,9 @@ internal sealed unsafe class ProducerClient
 
     /// <summary>It can send no more; what it has is to be ended and sent by another.</summary>
     public bool IsFatal => _isFatal;
+
+    /// <summary>librdkafka's last word on connections and brokers; null if there was none.</summary>
+    public string? LastBrokerError => _lastBrokerError;
 
     /// <exception cref="KafkaException">librdkafka refuses the settings, or resources ran out.</exception>
     public static ProducerClient Create(ProducerContext context)
@@ -222,6 +226,9 @@ internal sealed unsafe class ProducerClient
     {
         if (!next.IsFatal)
         {
+            // That all are down says only that whatever was said before is true of each.
+            if (next.Error != KafkaErrorCode.AllBrokersDown || _lastBrokerError is null)
+                _lastBrokerError = next.ErrorText;
             _context.Notices.Tell(new ProducerNotice(ProducerNoticeKind.BrokerError, next.ErrorText, next.Error));
             return;
         }

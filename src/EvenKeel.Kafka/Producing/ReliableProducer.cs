@@ -86,7 +86,7 @@ public sealed class ReliableProducer : IRecordProducer
     {
         ArgumentNullException.ThrowIfNull(topics);
         return Task.Factory.StartNew(
-            () => WarmUp.Run(_loop.Client.Handle, topics, limit, cancellationToken), cancellationToken, TaskCreationOptions.LongRunning,
+            () => WarmUp.Run(_loop.Client, topics, limit, cancellationToken), cancellationToken, TaskCreationOptions.LongRunning,
             TaskScheduler.Default);
     }
 

@@ -10,9 +10,11 @@ internal static class WarmUp
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
-    /// <exception cref="KafkaException">Not done within the limit, with the last cause.</exception>
-    public static void Run(ClientHandle client, IReadOnlyCollection<string> topics, TimeSpan limit, CancellationToken cancellationToken)
+    /// <exception cref="KafkaException">Not done within the limit, with the last cause and the last word on connections.</exception>
+    public static void Run(
+        ProducerClient producer, IReadOnlyCollection<string> topics, TimeSpan limit, CancellationToken cancellationToken)
     {
+        var client = producer.Handle;
         var start = Stopwatch.GetTimestamp();
         if (topics.Count == 0)
             Repeat(() => client.Metadata(null, Slice).Brokers.Count > 0, "the cluster");
@@ -36,8 +38,11 @@ internal static class WarmUp
                 }
                 if (Stopwatch.GetElapsedTime(start) > limit)
                 {
+                    // A wrong password, for one, makes every question time out: only the connection knows why.
+                    var connections = producer.LastBrokerError is { } error ? $" ({error})" : "";
                     throw new KafkaException(
-                        KafkaErrorCode.TimedOut, $"{client.Name} did not connect to {what} within {limit}: {last}", isRetriable: true);
+                        KafkaErrorCode.TimedOut, $"{client.Name} did not connect to {what} within {limit}: {last}{connections}",
+                        isRetriable: true);
                 }
                 cancellationToken.WaitHandle.WaitOne(Pause);
             }
