@@ -162,7 +162,9 @@ internal sealed unsafe class ProducerClient
 
         ClientConfiguration Set(string name, string value) => configuration.Set(name, value);
         long Given(string name) =>
-            options.Properties.TryGetValue(name, out var text) && long.TryParse(text, CultureInfo.InvariantCulture, out var given) ? given : 0;
+            options.Properties.TryGetValue(name, out var text) && long.TryParse(text, CultureInfo.InvariantCulture, out var given)
+                ? given
+                : 0;
         void Number(string name, long value) => configuration.Set(name, value.ToString(CultureInfo.InvariantCulture));
     }
 
