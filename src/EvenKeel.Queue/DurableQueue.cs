@@ -155,6 +155,17 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
         }
     }
 
+    /// <summary>Opens a reader without a name, for those who look on: it reads from <paramref name="sequence"/>, keeps no position and
+    /// holds nothing back. What the named readers are done with may be removed before it comes there; it counts as
+    /// <see cref="QueueBatch.Quarantined"/> then, as if it were damaged.</summary>
+    public QueueReader OpenTail(long sequence)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(sequence);
+        lock (_gate)
+            ObjectDisposedException.ThrowIf(_disposed, this);
+        return new QueueReader(this, name: "", sequence);
+    }
+
     /// <summary>Forgets a reader that is not open, so that it holds no records back any more. False when there is none of that
     /// name.</summary>
     /// <exception cref="QueueRefusedException">The queue is faulted, or this faulted it: the reader may still be there after opening

@@ -21,7 +21,8 @@ public sealed class QueueReader : IDisposable
         Position = position;
     }
 
-    /// <summary>The name under which its position is kept.</summary>
+    /// <summary>The name under which its position is kept; empty for one of <see cref="DurableQueue.OpenTail"/>, which keeps
+    /// none.</summary>
     public string Name { get; }
 
     /// <summary>Sequence of the next record it will read.</summary>
@@ -99,6 +100,8 @@ public sealed class QueueReader : IDisposable
     public void Acknowledge(long sequence)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
+        if (Name.Length == 0)
+            throw new InvalidOperationException("A reader without a name keeps no position; open a named one (OpenReader) to acknowledge.");
         if (sequence > Position)
             throw new ArgumentOutOfRangeException(nameof(sequence), sequence,
                 $"Reader '{Name}' has read up to {Position}; it cannot acknowledge beyond.");
@@ -124,12 +127,27 @@ public sealed class QueueReader : IDisposable
         if (_cursor is null || segment.BaseSequence != _segment.BaseSequence)
         {
             CloseSegment();
-            _cursor = _queue.OpenCursor(segment, _bufferBytes);
+            if (OpenCursor(segment) is not { } cursor)
+                return OpenSegment(); // Removed since it was looked up: the position lies in what comes next.
+            _cursor = cursor;
             MissUntil(segment.BaseSequence, segment.FileName, 0, 0);
         }
         _segment = segment;
         _cursor.Limit = segment.Length;
         return true;
+    }
+
+    /// <summary>Null when the segment was removed, which a named reader's own position prevents.</summary>
+    private SegmentCursor? OpenCursor(ReadableSegment segment)
+    {
+        try
+        {
+            return _queue.OpenCursor(segment, _bufferBytes);
+        }
+        catch (FileNotFoundException) when (Name.Length == 0 && _queue.Head > segment.BaseSequence)
+        {
+            return null;
+        }
     }
 
     /// <summary>Reads on in the open segment. True when it is over and the batch has room.</summary>

@@ -32,6 +32,37 @@ public sealed class ReaderTests : IDisposable
     }
 
     [Fact]
+    public async Task A_tail_reads_from_anywhere_holds_nothing_back_and_passes_over_what_was_removed()
+    {
+        await _test.Fill(200);
+        using var queue = _test.Open();
+        using var store = queue.OpenReader("store");
+        using var tail = queue.OpenTail(150);
+        using var behind = queue.OpenTail(0);
+        Assert.Equal(TestQueue.Payload(150), tail.TryRead(1, 1 << 20)!.Records[0].Payload.ToArray());
+        Assert.Equal(0, behind.TryRead(1, 1 << 20)!.Records[0].Sequence);
+        while (store.TryRead(100, 1 << 20) is not null)
+            store.Acknowledge(store.Position);
+
+        Assert.InRange(queue.Head, 1, 200); // Neither tail held it.
+        var seen = new List<long>();
+        var missed = 0L;
+        while (behind.TryRead(100, 1 << 20) is { } batch)
+        {
+            seen.AddRange(batch.Records.Select(r => r.Sequence));
+            missed += batch.Quarantined;
+        }
+
+        Assert.Equal(199, seen.Count + missed);
+        Assert.Equal(199, seen[^1]);
+        Assert.Throws<InvalidOperationException>(() => tail.Acknowledge(tail.Position));
+        Assert.Equal(["store.reader"], Directory.GetFiles(_test.Folder, "*.reader").Select(Path.GetFileName));
+        Assert.Null(behind.TryRead(1, 1));
+        await queue.AppendAsync(TestQueue.Payload(200));
+        Assert.Equal(200, behind.TryRead(1, 1)!.Records[0].Sequence);
+    }
+
+    [Fact]
     public async Task Acknowledging_beyond_what_was_read_is_refused()
     {
         await _test.Fill(10);
