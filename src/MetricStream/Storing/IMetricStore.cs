@@ -32,6 +32,12 @@ internal interface IMetricStore : IDisposable
     /// after at least one batch: ask again from its last.</summary>
     IReadOnlyList<StoredBatch>? Batches(string clientId, string? after, int limit);
 
+    /// <summary>Stored batches of a source from position <paramref name="from"/> up to <paramref name="until"/> (exclusive), in the order
+    /// of their positions, at most <paramref name="limit"/>. Positions whose record was no batch, a duplicate, or is past the id window,
+    /// are not there. Bodies beyond 32 MiB end the list early, after at least one batch: ask again from behind its last while it is not
+    /// empty.</summary>
+    IReadOnlyList<PlacedBatch> BatchesOf(string source, long from, long until, int limit);
+
     /// <summary>The series that match, by name and then tags. Beyond the limit: <see cref="QueryTooLargeException"/>.</summary>
     IReadOnlyList<SeriesSummary> Series(SeriesFilter filter, CancellationToken cancellation);
 
@@ -76,6 +82,9 @@ internal readonly record struct StoreReceipt(int Stored, int Duplicates, int Dea
 
 /// <summary>A stored batch: its id, number of metrics, and body as it was posted.</summary>
 internal sealed record StoredBatch(string BatchId, int MetricCount, ReadOnlyMemory<byte> Body);
+
+/// <summary>A stored batch by its place in its source: its body as it was posted and when it arrived.</summary>
+internal readonly record struct PlacedBatch(long Position, long ArrivedUnixMs, ReadOnlyMemory<byte> Body);
 
 internal readonly record struct ClientRejections(string ClientId, long Rejected, long LastSeenUnixMs);
 

@@ -106,6 +106,9 @@ internal sealed class SqliteMetricStore : IMetricStore
     public IReadOnlyList<StoredBatch>? Batches(string clientId, string? after, int limit) =>
         Read(reader => reader.Batches(clientId, after, limit));
 
+    public IReadOnlyList<PlacedBatch> BatchesOf(string source, long from, long until, int limit) =>
+        Read(reader => reader.BatchesOf(source, from, until, limit));
+
     public IReadOnlyList<SeriesSummary> Series(SeriesFilter filter, CancellationToken cancellation) =>
         Read(reader => reader.Series(filter, cancellation));
 

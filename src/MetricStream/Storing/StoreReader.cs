@@ -18,6 +18,15 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
     private readonly SqliteStatement _list = database.Prepare(
         "SELECT batch_id, metrics, body FROM batches INDEXED BY batches_by_client WHERE client = ? AND id > ? ORDER BY id LIMIT ?");
 
+    // No index by position: it would cost every stored batch. The rows of one source lie in the order of its positions, so it is searched.
+    private readonly SqliteStatement _sourceId = database.Prepare("SELECT id FROM sources WHERE source = ?");
+    private readonly SqliteStatement _rowRange = database.Prepare("SELECT min(id), max(id) FROM batches");
+    private readonly SqliteStatement _rowFrom = database.Prepare(
+        "SELECT id, position FROM batches WHERE id >= ? AND id <= ? AND source = ? ORDER BY id LIMIT 1");
+
+    private readonly SqliteStatement _rowsFrom = database.Prepare(
+        "SELECT position, arrived, body FROM batches WHERE id >= ? AND source = ? AND position >= ? AND position < ? ORDER BY id LIMIT ?");
+
     private readonly SqliteStatement _allSeries = database.Prepare("SELECT id, key FROM series");
     private readonly SqliteStatement _namedSeries = database.Prepare("SELECT id, key FROM series WHERE name = ?");
     private readonly SqliteStatement _summary = database.Prepare("""
@@ -83,6 +92,24 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
         return batches;
     }
 
+    public IReadOnlyList<PlacedBatch> BatchesOf(string source, long from, long until, int limit)
+    {
+        var batches = new List<PlacedBatch>();
+        if (One(_sourceId.BindText(1, source)) is not { } id || FirstRow(id, from) is not { } row)
+            return batches;
+        var bodyBytes = 0L;
+        _rowsFrom.Bind(1, row).Bind(2, id).Bind(3, from).Bind(4, until).Bind(5, limit);
+        while (bodyBytes < limits.ListedBodyBytes && _rowsFrom.Step())
+        {
+            var batch = new PlacedBatch(_rowsFrom.Long(0), _rowsFrom.Long(1), _rowsFrom.Blob(2).ToArray());
+            bodyBytes += batch.Body.Length;
+            batches.Add(batch);
+        }
+
+        _rowsFrom.Reset();
+        return batches;
+    }
+
     public IReadOnlyList<SeriesSummary> Series(SeriesFilter filter, CancellationToken cancellation)
     {
         var matching = Matching(filter, cancellation);
@@ -133,6 +160,37 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
     }
 
     public void Dispose() => database.Dispose();
+
+    /// <summary>The first row of a source that stands at <paramref name="position"/> or behind it, by bisection; null when there is
+    /// none.</summary>
+    private long? FirstRow(long source, long position)
+    {
+        _rowRange.Step();
+        var (low, high) = (_rowRange.Long(0), _rowRange.Long(1));
+        _rowRange.Reset();
+        long? found = null;
+        while (low <= high)
+        {
+            var middle = low + ((high - low) / 2);
+            if (!_rowFrom.Bind(1, middle).Bind(2, high).Bind(3, source).Step())
+            {
+                high = middle - 1; // Nothing of this source from the middle on.
+            }
+            else if (_rowFrom.Long(1) >= position)
+            {
+                found = _rowFrom.Long(0);
+                high = middle - 1;
+            }
+            else
+            {
+                low = _rowFrom.Long(0) + 1;
+            }
+
+            _rowFrom.Reset();
+        }
+
+        return found;
+    }
 
     private List<SamplePoint> Raw(long series, SampleQuery query, int room, CancellationToken cancellation)
     {

@@ -23,6 +23,8 @@ internal sealed class ScriptedStore(Func<StoredBatch?> find, Func<StoreAccount>?
 
     public IReadOnlyList<StoredBatch>? Batches(string clientId, string? after, int limit) => throw NotAsked();
 
+    public IReadOnlyList<PlacedBatch> BatchesOf(string source, long from, long until, int limit) => throw NotAsked();
+
     public IReadOnlyList<SeriesSummary> Series(SeriesFilter filter, CancellationToken cancellation) => throw NotAsked();
 
     public IReadOnlyList<SeriesPoints> Query(SampleQuery query, CancellationToken cancellation) => throw NotAsked();

@@ -180,6 +180,9 @@ public sealed class StoreLoopTests : IDisposable
 
         public StoredBatch? Find(ReadOnlySpan<byte> clientId, ReadOnlySpan<byte> batchId) => store.Find(clientId, batchId);
 
+        public IReadOnlyList<PlacedBatch> BatchesOf(string source, long from, long until, int limit) =>
+            store.BatchesOf(source, from, until, limit);
+
         public IReadOnlyList<StoredBatch>? Batches(string clientId, string? after, int limit) => store.Batches(clientId, after, limit);
 
         public IReadOnlyList<SeriesSummary> Series(SeriesFilter filter, CancellationToken cancellation) => store.Series(filter, cancellation);

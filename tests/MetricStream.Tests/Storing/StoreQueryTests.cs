@@ -44,6 +44,31 @@ public sealed class StoreQueryTests : IDisposable
     }
 
     [Fact]
+    public void Batches_are_found_by_their_place_in_their_source_among_those_of_others()
+    {
+        using var folder = new StoreFolder();
+        using var store = folder.Open();
+        for (var i = 0; i < 40; i++)
+        {
+            // Two sources take turns; every fifth position is a re-send, which is no batch of its own.
+            var source = i % 3 == 0 ? "kafka:1" : "kafka:0";
+            var record = i % 5 == 4 ? Given.Resend(i, "web", "0") : Given.Batch(i, "web", $"{i}", Given.Gauge("cpu", i, i), arrived: i);
+            store.Write(new StoreTransaction(source, i + 1, 0, [record]));
+        }
+
+        for (var from = 0; from < 45; from++)
+        {
+            var expected = Enumerable.Range(0, 40).Where(i => i % 3 != 0 && i % 5 != 4 && i >= from && i < 35).Select(i => (long)i);
+            var found = store.BatchesOf("kafka:0", from, 35, 100);
+            Assert.Equal(expected, found.Select(batch => batch.Position));
+            Assert.All(found, batch => Assert.Equal(batch.Position, batch.ArrivedUnixMs));
+        }
+
+        Assert.Equal([3L, 6, 12], store.BatchesOf("kafka:1", 1, long.MaxValue, 3).Select(batch => batch.Position));
+        Assert.Empty(store.BatchesOf("kafka:2", 0, long.MaxValue, 100));
+    }
+
+    [Fact]
     public void The_rate_takes_a_counter_that_fell_as_reset_and_counts_from_zero()
     {
         // 10 in 1 s, then a reset to 4 within the bucket, then 6 more: 20 in 3 s. The second bucket goes on from the last sample.
