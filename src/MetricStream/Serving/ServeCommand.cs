@@ -39,6 +39,12 @@ internal static class ServeCommand
                 Description = "Largest body, before and after decompression (32MiB).",
                 HelpName = "SIZE",
             },
+            new Option<string>("--sse-consumer-pool-size")
+            {
+                Description = "Readers of the queue that the subscribers of /stream share (10).",
+                HelpName = "N",
+            },
+            new Option<string>("--sse-max-subscribers") { Description = "Subscribers of /stream (2000).", HelpName = "N" },
         ];
         var command = new Command("serve",
             "Take metrics over HTTP, make them durable, acknowledge, store, answer queries (the default command).");

@@ -3,12 +3,16 @@ using System.Net;
 namespace MetricStream.Serving;
 
 /// <summary>
-/// Turns the layers of configuration into settings: command line over <c>METRICSTREAM__…</c> over <c>appsettings.json</c> over defaults.
+/// Turns the layers of configuration into settings: command line over <c>METRICSTREAM__…</c> over
+/// <c>SSE_CONSUMER_POOL_SIZE</c> over <c>appsettings.json</c> over defaults.
 /// </summary>
 internal static class ServeConfiguration
 {
     private const string Section = "MetricStream";
     private const string EnvironmentPrefix = "METRICSTREAM__";
+
+    /// <summary>The name that other servers of its kind know; ours wins over it.</summary>
+    private const string PoolSizeVariable = "SSE_CONSUMER_POOL_SIZE";
 
     /// <summary>The least queue: below it the segments would be smaller than the commit groups of a busy server.</summary>
     private const long MinQueueBytes = 64 << 10;
@@ -32,6 +36,8 @@ internal static class ServeConfiguration
             root = new ConfigurationBuilder()
                 .SetBasePath(folder)
                 .AddJsonFile("appsettings.json", optional: true, reloadOnChange: false)
+                .AddInMemoryCollection(environment.Where(e => e.Key == PoolSizeVariable)
+                    .Select(e => KeyValuePair.Create($"{Section}:SseConsumerPoolSize", (string?)e.Value)))
                 .AddInMemoryCollection(ours.Select(e => KeyValuePair.Create(ConfigurationKey(e.Key), (string?)e.Value)))
                 .AddInMemoryCollection(commandLine.Select(e => KeyValuePair.Create($"{Section}:{e.Key}", e.Value)))
                 .Build();
@@ -64,6 +70,8 @@ internal static class ServeConfiguration
             Retention = reader.Time("Retention", defaults.Retention, TimeSpan.FromSeconds(1), TimeSpan.FromDays(36500)),
             IdWindow = reader.Time("IdWindow", defaults.IdWindow, TimeSpan.FromSeconds(1), TimeSpan.FromDays(36500)),
             MaxQueueBytes = reader.Bytes("MaxQueueBytes", defaults.MaxQueueBytes, MinQueueBytes, 1L << 50),
+            SseConsumerPoolSize = reader.Number("SseConsumerPoolSize", defaults.SseConsumerPoolSize, 1, 1000),
+            SseMaxSubscribers = reader.Number("SseMaxSubscribers", defaults.SseMaxSubscribers, 1, 100_000),
             MaxBodyBytes = (int)reader.Bytes("MaxBodyBytes", defaults.MaxBodyBytes, 1, 512 << 20),
         };
         if (!settings.Insecure && !IPAddress.IsLoopback(settings.Host))

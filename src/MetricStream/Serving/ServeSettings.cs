@@ -45,6 +45,12 @@ internal sealed record ServeSettings
 
     public int MaxBodyBytes { get; init; } = 32 << 20;
 
+    /// <summary>The most readers of the queue that the subscribers of <c>/stream</c> share.</summary>
+    public int SseConsumerPoolSize { get; init; } = 10;
+
+    /// <summary>The most subscribers of <c>/stream</c>.</summary>
+    public int SseMaxSubscribers { get; init; } = 2000;
+
     public string QueueFolder => Path.Combine(Data, "queue");
 
     public string StoreFile => Path.Combine(Data, "store", "metrics.db");

@@ -5,6 +5,7 @@ using EvenKeel.Queue;
 using MetricStream.Intake;
 using MetricStream.Queueing;
 using MetricStream.Storing;
+using MetricStream.Streaming;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -50,11 +51,15 @@ internal static partial class Server
         using var intake = new MetricsEndpoint(
             new BatchAcceptance(batches, store, options, time), options, ledger, time,
             app.Services.GetRequiredService<ILogger<MetricsEndpoint>>());
+        var streaming = new StreamOptions { Readers = settings.SseConsumerPoolSize, MaxSubscribers = settings.SseMaxSubscribers };
+        using var stream = new StreamHub(queue, store, streaming, time, log);
         Map(app, intake, state, store, time);
+        new StreamEndpoint(stream, streaming, log).Map(app);
         // 4. A port that is in use ends the start here, before anything moves.
         await ListenAsync(app, settings, cancellation);
         loop?.Start();
         upkeep.Start();
+        stream.Start();
         LogListening(log, Address(app), settings.Data);
         Console.WriteLine($"MetricStream is listening on {Address(app)}");
         // 5. Until somebody stops it.
@@ -62,13 +67,14 @@ internal static partial class Server
         using var onStop = app.Lifetime.ApplicationStopping.Register(() => stopRequested.TrySetResult());
         using var onCancel = cancellation.Register(() => stopRequested.TrySetResult());
         await stopRequested.Task;
-        await StopAsync(app, intake, state, upkeep, time);
+        await StopAsync(app, intake, state, stream, upkeep);
         return 0;
     }
 
     private static async Task StopAsync(
-        WebApplication app, MetricsEndpoint intake, ServerState state, StoreUpkeep upkeep, TimeProvider time)
+        WebApplication app, MetricsEndpoint intake, ServerState state, StreamHub stream, StoreUpkeep upkeep)
     {
+        var time = TimeProvider.System;
         var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("MetricStream");
         var began = Stopwatch.GetTimestamp();
         LogStopping(log);
@@ -76,7 +82,8 @@ internal static partial class Server
         state.Draining = true;
         intake.BeginStop();
         await Task.Delay(NotReadyGrace, time);
-        // 2. The listener closes; connections still busy then are cut.
+        // 2. The streams end, which would last for ever; the listener closes; connections still busy then are cut.
+        stream.Stop();
         using (var cut = new CancellationTokenSource(Remaining(began, IntakeEnds + NotReadyGrace)))
             await app.StopAsync(cut.Token);
         // 3. The store takes what it can until the deadline; the rest is on disk.

@@ -26,6 +26,7 @@ public sealed class ServeConfigurationTests : IDisposable
         Assert.Equal(TimeSpan.FromHours(24), settings.IdWindow);
         Assert.Equal(10L << 30, settings.MaxQueueBytes);
         Assert.Equal(32 << 20, settings.MaxBodyBytes);
+        Assert.Equal(10, settings.SseConsumerPoolSize);
     }
 
     [Fact]
@@ -39,6 +40,18 @@ public sealed class ServeConfigurationTests : IDisposable
 
         Assert.Empty(violations);
         Assert.Equal((1003, "from-environment", TimeSpan.FromHours(1)), (settings!.Port, settings.Data, settings.IdWindow));
+    }
+
+    [Fact]
+    public void The_pool_of_stream_readers_is_known_by_its_name_in_other_servers_too()
+    {
+        WriteFile("""{"MetricStream":{"SseConsumerPoolSize":7}}""");
+
+        Assert.Equal(7, Read().Settings!.SseConsumerPoolSize);
+        Assert.Equal(1, Read(environment: [("SSE_CONSUMER_POOL_SIZE", "1")]).Settings!.SseConsumerPoolSize);
+        Assert.Equal(2, Read(environment: [("SSE_CONSUMER_POOL_SIZE", "1"), ("METRICSTREAM__SSECONSUMERPOOLSIZE", "2")]).Settings!.SseConsumerPoolSize);
+        var (_, violations) = Read(environment: [("SSE_CONSUMER_POOL_SIZE", "none")]);
+        Assert.Contains("--sse-consumer-pool-size is 'none': use a whole number from 1", Assert.Single(violations), StringComparison.Ordinal);
     }
 
     [Fact]
