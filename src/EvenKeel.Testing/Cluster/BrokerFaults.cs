@@ -16,8 +16,9 @@ public sealed class BrokerFaults
     private readonly int _brokers;
     private readonly Lock _gate = new();
 
-    // Guarded by _gate. The broker that never answers, 0 until it is needed.
+    // Guarded by _gate. The broker that never answers, 0 until it is needed, and the groups that it coordinates.
     private int _silentBroker;
+    private readonly HashSet<string> _silenced = [];
 
     internal BrokerFaults(MockCluster cluster, int brokers)
     {
@@ -89,22 +90,29 @@ public sealed class BrokerFaults
             _cluster.SetUp(_silentBroker);
             _cluster.SetRoundTripTime(_silentBroker, Never);
             _cluster.SetGroupCoordinator(group, _silentBroker);
+            _silenced.Add(group);
         }
     }
 
-    /// <summary>Ends the silence: the coordinator is broker 1 again, and whoever waits for an answer loses the connection.</summary>
+    /// <summary>
+    /// Ends the silence: the coordinator is broker 1 again, and whoever waits for an answer loses the connection. Other groups that are
+    /// silenced lose it as well, find the same coordinator, and get no answer from it.
+    /// </summary>
     /// <param name="group">The group.</param>
     public void EndSilence(string group)
     {
         lock (_gate)
         {
             _cluster.SetGroupCoordinator(group, 1);
-            if (_silentBroker == 0)
+            if (!_silenced.Remove(group))
                 return;
 
             // Answers that are held back stay so until their time: only a cut connection makes clients ask again.
             _cluster.SetDown(_silentBroker);
-            _cluster.SetRoundTripTime(_silentBroker, TimeSpan.Zero);
+            if (_silenced.Count > 0)
+                _cluster.SetUp(_silentBroker);
+            else
+                _cluster.SetRoundTripTime(_silentBroker, TimeSpan.Zero);
         }
     }
 

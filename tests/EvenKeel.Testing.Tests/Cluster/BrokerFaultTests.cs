@@ -160,6 +160,58 @@ public sealed class BrokerFaultTests : IAsyncLifetime
         ServeUntil(consumer, queue, () => _broker.Faults.Requests().Any(request => request is { Broker: 1, Api: KafkaApi.Heartbeat }));
     }
 
+    [Fact]
+    public async Task The_end_of_one_groups_silence_leaves_another_group_silenced()
+    {
+        await using var freed = Consumer(_broker.BootstrapServers, "freed", ("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "100"));
+        await using var held = Consumer(_broker.BootstrapServers, "held", ("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "100"));
+        using var freedQueue = EventQueue.Consumer(freed);
+        using var heldQueue = EventQueue.Consumer(held);
+        Join(freed, freedQueue);
+        Join(held, heldQueue);
+        _broker.Faults.StartRecording();
+        _broker.Faults.SilenceCoordinator("freed");
+        _broker.Faults.SilenceCoordinator("held");
+        ServeUntil(
+            held, heldQueue, () => _broker.Faults.Requests().Count(request => request is { Broker: 4, Api: KafkaApi.ApiVersions }) > 1);
+
+        _broker.Faults.StartRecording();
+        _broker.Faults.EndSilence("freed");
+
+        ServeUntil(freed, freedQueue, () => _broker.Faults.Requests().Any(request => request is { Broker: 1, Api: KafkaApi.Heartbeat }));
+        ServeUntil(held, heldQueue, () => _broker.Faults.Requests().Any(request => request is { Broker: 4, Api: KafkaApi.ApiVersions }));
+        Assert.DoesNotContain(_broker.Faults.Requests(), request => request is { Broker: 4, Api: KafkaApi.Heartbeat });
+        _broker.Faults.EndSilence("held");
+    }
+
+    [Fact]
+    public async Task One_broker_of_three_is_slow_or_down_and_the_others_are_not()
+    {
+        await _broker.CreateTopicAsync("spread", 2, Cancellation);
+        _broker.Faults.MoveLeader("spread", 0, 1);
+        _broker.Faults.MoveLeader("spread", 1, 2);
+        await using var producer = Producer(_broker.BootstrapServers, ("reconnect.backoff.max.ms", "100"));
+        using var queue = EventQueue.Main(producer);
+        SendTo(producer, 0);
+        SendTo(producer, 1);
+        TakeReports(queue, 2);
+
+        _broker.Faults.TakeDown(2);
+        SendTo(producer, 1);
+        SendTo(producer, 0);
+        Assert.Equal(0, Assert.Single(TakeReports(queue, 1)).Partition);
+        _broker.Faults.SetRoundTripTime(TimeSpan.FromMilliseconds(300), 2);
+        _broker.Faults.BringUp(2);
+        Assert.Equal((1, KafkaErrorCode.None), TakeReports(queue, 1).Select(report => (report.Partition, report.Error)).Single());
+
+        SendTo(producer, 1);
+        SendTo(producer, 0);
+        Assert.Equal([0, 1], TakeReports(queue, 2).Select(report => report.Partition));
+
+        static void SendTo(ClientHandle producer, int partition) =>
+            Assert.Equal(KafkaErrorCode.None, producer.Produce(producer.Topic("spread"), partition, "value"u8, "key"u8, partition));
+    }
+
     private static void Send(ClientHandle producer, int number) =>
         Assert.Equal(KafkaErrorCode.None, producer.Produce(producer.Topic("faulty"), 0, "value"u8, "key"u8, number));
 
