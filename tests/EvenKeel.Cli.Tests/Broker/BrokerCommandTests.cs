@@ -127,8 +127,8 @@ public sealed class BrokerCommandTests
         var port = $"{((IPEndPoint)taken.LocalEndpoint).Port}";
 
         var (exit, output, errors) = (await BrokerProcess.RunAsync(
-            null, Cancellation, "broker", "--port", port, "--topic", "plain", "--topic", "none:0", "--topic", "many:10001", "--topic", "word:x",
-            "--topic", ":3", "--topic", "no/name:1", "--topic", "twice:1", "--topic", "twice:2"))!.Value;
+            null, Cancellation, "broker", "--port", port, "--topic", "plain", "--topic", "none:0", "--topic", "many:10001",
+            "--topic", "word:x", "--topic", ":3", "--topic", "no/name:1", "--topic", "twice:1", "--topic", "twice:2"))!.Value;
 
         Assert.Equal((2, ""), (exit, output));
         Assert.Collection(

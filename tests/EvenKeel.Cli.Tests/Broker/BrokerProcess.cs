@@ -45,7 +45,8 @@ internal sealed partial class BrokerProcess : IDisposable
         {
             var printed = broker.Printed;
             broker.Dispose();
-            throw new InvalidOperationException($"The broker did not start within {Deadline}. {failed.Message} It printed: {printed}", failed);
+            throw new InvalidOperationException(
+                $"The broker did not start within {Deadline}. {failed.Message} It printed: {printed}", failed);
         }
     }
 

@@ -163,8 +163,9 @@ public sealed class BrokerFaultTests : IAsyncLifetime
     [Fact]
     public async Task The_end_of_one_groups_silence_leaves_another_group_silenced()
     {
-        await using var freed = Consumer(_broker.BootstrapServers, "freed", ("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "100"));
-        await using var held = Consumer(_broker.BootstrapServers, "held", ("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "100"));
+        (string, string)[] settings = [("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "100")];
+        await using var freed = Consumer(_broker.BootstrapServers, "freed", settings);
+        await using var held = Consumer(_broker.BootstrapServers, "held", settings);
         using var freedQueue = EventQueue.Consumer(freed);
         using var heldQueue = EventQueue.Consumer(held);
         Join(freed, freedQueue);
