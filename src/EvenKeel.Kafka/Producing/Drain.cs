@@ -14,15 +14,17 @@ internal sealed class Drain
 
     private readonly ProducerContext _context;
     private readonly SendLoop _loop;
+    private readonly DrainLimits _limits;
     private readonly CancellationToken _hurry;
     private readonly long _start = Stopwatch.GetTimestamp();
     private readonly ProducerCounters _before;
     private readonly TaskCompletionSource<DrainReport> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private Drain(ProducerContext context, SendLoop loop, CancellationToken hurry)
+    private Drain(ProducerContext context, SendLoop loop, DrainLimits limits, CancellationToken hurry)
     {
         _context = context;
         _loop = loop;
+        _limits = limits;
         _hurry = hurry;
         _before = context.Backlog.Counters;
     }
@@ -30,10 +32,11 @@ internal sealed class Drain
     /// <summary>Closes the intake at once and drains in the background.</summary>
     /// <param name="context">The producer's parts.</param>
     /// <param name="loop">Its send loop, stopped at the end.</param>
+    /// <param name="limits">How long it waits.</param>
     /// <param name="hurry">Ends the waiting, not the drain.</param>
-    public static Task<DrainReport> Start(ProducerContext context, SendLoop loop, CancellationToken hurry)
+    public static Task<DrainReport> Start(ProducerContext context, SendLoop loop, DrainLimits limits, CancellationToken hurry)
     {
-        var drain = new Drain(context, loop, hurry);
+        var drain = new Drain(context, loop, limits, hurry);
         context.Backlog.CloseIntake();
         new Thread(drain.Run) { IsBackground = true, Name = "drain" }.Start();
         return drain._done.Task;
@@ -43,16 +46,14 @@ internal sealed class Drain
     {
         try
         {
-            var limits = _context.Options.Drain;
-
             // 1. Everything goes on, those in line included, and lingering batches leave at once.
-            FlushUntil(limits.Flush);
+            FlushUntil(_limits.Flush);
 
             // 2. Who is still in line is refused: with the broker as slow as this, no room will come.
             RefuseWaiting();
 
             // 3. What librdkafka has may still end.
-            FlushUntil(limits.Flush + limits.Stragglers);
+            FlushUntil(_limits.Flush + _limits.Stragglers);
 
             // 4. The send loop refuses what it still has, purges the client, and takes the last reports.
             _loop.Stop();

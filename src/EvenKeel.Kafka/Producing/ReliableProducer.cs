@@ -1,3 +1,5 @@
+using EvenKeel.Kafka.Telemetry;
+
 namespace EvenKeel.Kafka.Producing;
 
 /// <summary>
@@ -17,6 +19,9 @@ public sealed class ReliableProducer : IRecordProducer
     private readonly PendingSendPool _sends;
     private readonly SendLoop _loop;
     private readonly NoticeBoard _notices;
+    private readonly ProducerTelemetry _telemetry;
+    private readonly RecordSend _send;
+    private readonly RecordTrySend _trySend;
 
     // Guarded by _drainGate.
     private readonly Lock _drainGate = new();
@@ -35,12 +40,14 @@ public sealed class ReliableProducer : IRecordProducer
     /// With a sink: the first record that is not delivered, and is not at fault itself, stops the native client, and all that is
     /// undelivered goes back there, in place of outcomes. Drain it then.
     /// </summary>
-    internal ReliableProducer(ProducerOptions options, UndeliveredSink? undelivered)
+    internal ReliableProducer(ProducerOptions options, UndeliveredSink? undelivered, ProducerObserver? observer = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         if (options.Validate() is { Count: > 0 } violations)
             throw new ArgumentException(string.Join(" ", violations), nameof(options));
         _notices = new NoticeBoard(this);
+        observer ??= ProducerObserver.None;
+        _notices.Noticed += observer.Noticed;
         _sends = new PendingSendPool(Math.Min(options.MaxRecords, MaxIdleSends), _notices.TellThrown);
         _context = new ProducerContext(options, new Backlog(options, WarnOfBacklog), _notices, new Leftovers())
         {
@@ -49,6 +56,12 @@ public sealed class ReliableProducer : IRecordProducer
         var client = ProducerClient.Create(_context);
         (CreationWaited, CreationTook) = (client.Handle.Creation.Waited, client.Handle.Creation.Took);
         _loop = new SendLoop(_context, client);
+        _send = SendUnobserved;
+        _trySend = TrySendUnobserved;
+        _telemetry = new ProducerTelemetry(observer.Name ?? client.Handle.Name, observer.Meter);
+        _telemetry.Start(() => Counters);
+        if (options.Properties.ContainsKey("statistics.interval.ms"))
+            _notices.Noticed += (_, notice) => _telemetry.Take(notice);
     }
 
     /// <summary>Warnings, broker errors, log lines, on the thread pool; a handler that throws is counted.</summary>
@@ -67,7 +80,7 @@ public sealed class ReliableProducer : IRecordProducer
     /// <summary>What it did so far and holds now.</summary>
     public ProducerCounters Counters => _context.Backlog.Counters with
     {
-        ThrownByUsers = _notices.Thrown,
+        ThrownByUsers = _notices.Thrown + _telemetry.Thrown,
         NoticesDropped = _notices.Dropped,
         Replacements = _loop.Replacements,
         QueueFullMet = _loop.QueueFullMet,
@@ -91,7 +104,10 @@ public sealed class ReliableProducer : IRecordProducer
     }
 
     /// <inheritdoc/>
-    public ValueTask<DeliveryOutcome> SendAsync(scoped in OutgoingRecord record, CancellationToken cancellationToken = default)
+    public ValueTask<DeliveryOutcome> SendAsync(scoped in OutgoingRecord record, CancellationToken cancellationToken = default) =>
+        _telemetry.IsObserved ? _telemetry.Send(_send, record, cancellationToken) : SendUnobserved(record, cancellationToken);
+
+    private ValueTask<DeliveryOutcome> SendUnobserved(scoped in OutgoingRecord record, CancellationToken cancellationToken)
     {
         // 1. What cannot be a record is the caller's mistake.
         var headerBytes = Check(record);
@@ -119,7 +135,10 @@ public sealed class ReliableProducer : IRecordProducer
     /// <param name="outcome">The record's outcome, if it was accepted or can never be.</param>
     /// <returns>False if there is no room, or others wait for it: nothing was done.</returns>
     /// <exception cref="ArgumentException">The topic or a header has no valid name.</exception>
-    public bool TrySend(scoped in OutgoingRecord record, out ValueTask<DeliveryOutcome> outcome)
+    public bool TrySend(scoped in OutgoingRecord record, out ValueTask<DeliveryOutcome> outcome) =>
+        _telemetry.IsObserved ? _telemetry.TrySend(_trySend, record, out outcome) : TrySendUnobserved(record, out outcome);
+
+    private bool TrySendUnobserved(scoped in OutgoingRecord record, out ValueTask<DeliveryOutcome> outcome)
     {
         var headerBytes = Check(record);
         if (Measure(record, headerBytes) > _context.Options.MaxRecordBytes)
@@ -144,15 +163,24 @@ public sealed class ReliableProducer : IRecordProducer
     /// <param name="keepLeftovers">Hand over what was not delivered; counts only for the first call.</param>
     /// <param name="cancellationToken">Ends the waiting, not the drain: what is left is purged. Counts only for the first call.</param>
     /// <returns>What it came to; the same for every call.</returns>
-    public Task<DrainReport> DrainAsync(bool keepLeftovers = false, CancellationToken cancellationToken = default)
+    public Task<DrainReport> DrainAsync(bool keepLeftovers = false, CancellationToken cancellationToken = default) =>
+        DrainAsync(_context.Options.Drain, keepLeftovers, cancellationToken);
+
+    /// <summary>The same within other limits.</summary>
+    /// <param name="limits">Count only for the first call.</param>
+    /// <param name="keepLeftovers">Hand over what was not delivered; counts only for the first call.</param>
+    /// <param name="cancellationToken">Ends the waiting, not the drain: what is left is purged. Counts only for the first call.</param>
+    /// <returns>What it came to; the same for every call.</returns>
+    public Task<DrainReport> DrainAsync(DrainLimits limits, bool keepLeftovers = false, CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(limits);
         lock (_drainGate)
         {
             if (_drain is not null)
                 return _drain;
             if (keepLeftovers)
                 _context.Leftovers.StartKeeping();
-            return _drain = Drain.Start(_context, _loop, cancellationToken);
+            return _drain = Drain.Start(_context, _loop, limits, cancellationToken);
         }
     }
 
@@ -161,6 +189,7 @@ public sealed class ReliableProducer : IRecordProducer
     public async ValueTask DisposeAsync()
     {
         await DrainAsync().ConfigureAwait(false);
+        _telemetry.Stop();
 
         // Past the limit, or failed, which was told: either way every record has its outcome, and nothing is left for the caller to do.
         await _loop.Client.Handle.Destroyed.WaitAsync(DestroyLimit).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
