@@ -1,0 +1,98 @@
+using EvenKeel.Kafka.Producing;
+using EvenKeel.Kafka.Settings;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace EvenKeel.Kafka.Hosting;
+
+/// <summary>Says which Kafka clients a host has.</summary>
+public sealed class KafkaHostBuilder
+{
+    private const string DefaultName = "default";
+    private readonly HostPlan _plan;
+
+    internal KafkaHostBuilder(IServiceCollection services, HostPlan plan)
+    {
+        Services = services;
+        _plan = plan;
+    }
+
+    /// <summary>The host's, for what builds on the clients.</summary>
+    public IServiceCollection Services { get; }
+
+    internal HostPlan Plan => _plan;
+
+    /// <summary>Reads another section than <c>Kafka</c>.</summary>
+    /// <param name="section">Its path.</param>
+    /// <returns>This builder.</returns>
+    public KafkaHostBuilder ReadSettingsFrom(string section)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(section);
+        _plan.Section = section;
+        return this;
+    }
+
+    /// <summary>Changes the settings of all clients in code, which wins over configuration.</summary>
+    /// <param name="change">Gets the settings as they were read.</param>
+    /// <returns>This builder.</returns>
+    public KafkaHostBuilder ConfigureSettings(Func<KafkaSettings, KafkaSettings> change)
+    {
+        ArgumentNullException.ThrowIfNull(change);
+        _plan.SettingChanges.Add(change);
+        return this;
+    }
+
+    /// <summary>
+    /// Adds a producer, which the container then has as <see cref="ReliableProducer"/> and <see cref="IRecordProducer"/>; with a name,
+    /// under that key. The host drains it: do not dispose of it.
+    /// </summary>
+    /// <param name="name">Null: the one without a key.</param>
+    /// <param name="configure">Changes the options that come from the settings.</param>
+    /// <returns>This builder.</returns>
+    /// <exception cref="InvalidOperationException">There is a producer of this name.</exception>
+    public KafkaHostBuilder AddProducer(string? name = null, Func<ProducerOptions, ProducerOptions>? configure = null)
+    {
+        PlanProducer(name, (context, label) => new HostedProducer(label, context, configure));
+        Register<ReliableProducer>(name, clients => clients.Producer<HostedProducer>(name ?? DefaultName).Producer);
+        AddHealthCheck(name, clients => clients.Producer<HostedProducer>(name ?? DefaultName).CheckHealthAsync);
+        return this;
+    }
+
+    /// <summary>Adds a producer of any kind to what the host starts first and drains last.</summary>
+    internal void PlanProducer(string? name, Func<PartContext, string, HostedPart> create)
+    {
+        var label = name ?? DefaultName;
+        if (name is not null)
+            ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        if (_plan.Producers.Any(producer => producer.Name == label))
+        {
+            throw new InvalidOperationException(
+                $"This host has a Kafka producer '{label}' already: give one of them another name, which is its key in the container.");
+        }
+        _plan.Producers.Add(new PlannedPart(label, context => create(context, label)));
+    }
+
+    /// <summary>Lets the container give out a producer that the host owns.</summary>
+    internal void Register<T>(string? name, Func<HostedClients, T> find)
+        where T : class, IRecordProducer
+    {
+        if (name is null)
+        {
+            Services.AddSingleton(provider => find(provider.GetRequiredService<HostedClients>()));
+            Services.AddSingleton<IRecordProducer>(provider => provider.GetRequiredService<T>());
+        }
+        else
+        {
+            Services.AddKeyedSingleton(name, (provider, _) => find(provider.GetRequiredService<HostedClients>()));
+            Services.AddKeyedSingleton<IRecordProducer>(name, (provider, _) => provider.GetRequiredKeyedService<T>(name));
+        }
+    }
+
+    /// <summary>A health check that is there once somebody calls AddHealthChecks.</summary>
+    internal void AddHealthCheck(string? name, Func<HostedClients, Func<CancellationToken, Task<HealthCheckResult>>> check) =>
+        Services.Configure<HealthCheckServiceOptions>(options => options.Registrations.Add(new HealthCheckRegistration(
+            name is null ? "kafka" : $"kafka-{name}",
+            provider => new ClientHealthCheck(check(provider.GetRequiredService<HostedClients>())),
+            failureStatus: null,
+            tags: ["kafka", "ready"])));
+}
