@@ -91,6 +91,16 @@ internal sealed class Backlog
         }
     }
 
+    /// <summary>Whether no record has credits now.</summary>
+    public bool IsIdle
+    {
+        get
+        {
+            lock (_gate)
+                return _credits.UsedRecords == 0;
+        }
+    }
+
     /// <summary>
     /// Records are accepted in eras: everything accepted in era n or before has ended once <see cref="TurnEra"/> says n + 2. So "all that
     /// is here now has ended" costs two counters and no look at the slots.

@@ -35,6 +35,13 @@ internal sealed class PendingSend(PendingSendPool pool) : IValueTaskSource<Deliv
         return !TryEndUnawaited();
     }
 
+    /// <summary>Brings the outcome; whoever waits continues on the thread pool.</summary>
+    public void Answer(in DeliveryOutcome outcome)
+    {
+        if (Resolve(outcome))
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
     /// <summary>Ends the wait of a record that was never accepted.</summary>
     public void Cancel(CancellationToken token)
     {

@@ -23,6 +23,27 @@ public enum ProducerNoticeKind
 
     /// <summary>Something that must not happen did, and was survived.</summary>
     Defect,
+
+    /// <summary>The way that records take has changed: straight, into the spill, or both (a spilling producer).</summary>
+    SpillState,
+
+    /// <summary>A topic's records stay in the spill: Kafka refuses them or does not answer. Look at topic, permission, broker.</summary>
+    TopicHeld,
+
+    /// <summary>Kafka takes the records of a held topic again.</summary>
+    TopicReleased,
+
+    /// <summary>The spill is at its bound, or its disk is: records wait or are refused.</summary>
+    SpillFull,
+
+    /// <summary>The disk of a topic's spill failed; nothing more is taken into it until the producer is started anew.</summary>
+    SpillFailed,
+
+    /// <summary>The disk damaged records in the spill; they are lost and counted.</summary>
+    SpillDamaged,
+
+    /// <summary>Kafka refused for good a record that had been acknowledged; it is kept among the dead letters.</summary>
+    DeadLettered,
 }
 
 /// <summary>Something that whoever runs a producer should know.</summary>

@@ -132,7 +132,10 @@ internal sealed class SendLoop
                 default:
                     var refused = DeliveryOutcome.Refused(code, reason ?? code.Describe());
                     if (_context.Undelivered is not null && !refused.IsRecordAtFault)
+                    {
                         _client.MarkFatal();
+                        _context.Backlog.WakeLoop();
+                    }
                     End(group, entry, refused);
                     return true;
             }
