@@ -30,6 +30,8 @@ internal sealed class HostedClients
 
     public IReadOnlyList<HostedPart> Consumers { get; }
 
+    public HostedSweeper Sweeper => Senders.OfType<HostedSweeper>().Single();
+
     public T Producer<T>(string name)
         where T : HostedPart => Producers.OfType<T>().Single(producer => producer.Name == name);
 }

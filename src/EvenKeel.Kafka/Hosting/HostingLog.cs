@@ -1,3 +1,4 @@
+using EvenKeel.Kafka.Publishing;
 using Microsoft.Extensions.Logging;
 
 namespace EvenKeel.Kafka.Hosting;
@@ -28,6 +29,9 @@ internal static partial class HostingLog
         "Kafka client {Client} stopped with records that were not delivered: {Delivered} delivered, {Refused} refused, {Unknown} unknown, "
         + "in {Elapsed}. Each caller has its record's outcome.")]
     public static partial void DrainLeft(ILogger logger, string client, long delivered, long refused, long unknown, TimeSpan elapsed);
+
+    [LoggerMessage(EventId = 1201, EventName = "Event", Message = "Event publisher: {Kind}: {Text}")]
+    public static partial void Event(ILogger logger, LogLevel level, EventNoticeKind kind, string text, Exception? exception);
 
     [LoggerMessage(1107, LogLevel.Error, "Kafka client {Client} did not stop as it should.")]
     public static partial void StopFailed(ILogger logger, string client, Exception exception);

@@ -1,4 +1,5 @@
 using EvenKeel.Kafka.Producing;
+using EvenKeel.Kafka.Publishing;
 using EvenKeel.Kafka.Settings;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -9,6 +10,7 @@ namespace EvenKeel.Kafka.Hosting;
 public sealed class KafkaHostBuilder
 {
     private const string DefaultName = "default";
+    private const string PublisherName = "event publisher";
     private readonly HostPlan _plan;
 
     internal KafkaHostBuilder(IServiceCollection services, HostPlan plan)
@@ -55,6 +57,28 @@ public sealed class KafkaHostBuilder
         PlanProducer(name, (context, label) => new HostedProducer(label, context, configure));
         Register<ReliableProducer>(name, clients => clients.Producer<HostedProducer>(name ?? DefaultName).Producer);
         AddHealthCheck(name, clients => clients.Producer<HostedProducer>(name ?? DefaultName).CheckHealthAsync);
+        return this;
+    }
+
+    /// <summary>
+    /// Adds an <see cref="EventPublisher"/> over a producer of this host and an <see cref="IEventRepository"/> of the container, and runs
+    /// its sweeper. The container disposes of the repository.
+    /// </summary>
+    /// <param name="repository">Opens the repository; null: the container has one already.</param>
+    /// <param name="producer">The name of the producer; null: the one without.</param>
+    /// <param name="configure">Changes the publisher's options.</param>
+    /// <returns>This builder.</returns>
+    /// <exception cref="InvalidOperationException">There is a publisher.</exception>
+    public KafkaHostBuilder AddEventPublisher(
+        Func<IServiceProvider, IEventRepository>? repository = null, string? producer = null,
+        Func<EventPublisherOptions, EventPublisherOptions>? configure = null)
+    {
+        if (_plan.Senders.Any(sender => sender.Name == PublisherName))
+            throw new InvalidOperationException("This host has an event publisher already: one is shared by all who publish.");
+        if (repository is not null)
+            Services.AddSingleton(repository);
+        _plan.Senders.Add(new PlannedPart(PublisherName, context => new HostedSweeper(PublisherName, context, producer, configure)));
+        Services.AddSingleton(provider => provider.GetRequiredService<HostedClients>().Sweeper.Publisher);
         return this;
     }
 

@@ -29,7 +29,7 @@ internal sealed class KafkaLifetime(HostedClients clients, IOptions<HostOptions>
     {
         // 4. The consumers stop first: what their handlers send is still accepted.
         _stop = new StopBudget(options.Value, TimeProvider.System);
-        return StopAllAsync(clients.Consumers, _stop.ForConsumers, cancellationToken);
+        return StopAllAsync(clients.Consumers, _stop.ForEarlier, cancellationToken);
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -38,7 +38,7 @@ internal sealed class KafkaLifetime(HostedClients clients, IOptions<HostOptions>
     {
         // 5. Nothing else that is hosted runs any more. What sends by itself stops, then the producers bring out what they have.
         _stop ??= new StopBudget(options.Value, TimeProvider.System);
-        await StopAllAsync(clients.Senders, _stop.Left, cancellationToken).ConfigureAwait(false);
+        await StopAllAsync(clients.Senders, _stop.ForEarlier, cancellationToken).ConfigureAwait(false);
         await StopAllAsync(clients.Producers, _stop.Left, cancellationToken).ConfigureAwait(false);
     }
 

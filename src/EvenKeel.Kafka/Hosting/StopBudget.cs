@@ -10,8 +10,8 @@ internal sealed class StopBudget(HostOptions options, TimeProvider time)
     private static readonly TimeSpan Margin = TimeSpan.FromMilliseconds(500);
     private const double MarginShare = 0.1;
 
-    // What the consumers take, at most: the producers' drain comes after them.
-    private const double ConsumersShare = 0.5;
+    // What consumers, and then what sends by itself, take at most: the producers' drain comes after them.
+    private const double EarlierShare = 0.5;
 
     private readonly long _start = time.GetTimestamp();
 
@@ -27,7 +27,8 @@ internal sealed class StopBudget(HostOptions options, TimeProvider time)
         }
     }
 
-    public TimeSpan? ForConsumers => Left * ConsumersShare;
+    /// <summary>For what stops before the producers.</summary>
+    public TimeSpan? ForEarlier => Left * EarlierShare;
 
     /// <summary>The limits as they are if they fit, or both shortened in proportion.</summary>
     public static DrainLimits Fit(DrainLimits limits, TimeSpan all)

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using EvenKeel.Kafka.Hosting;
 using EvenKeel.Kafka.Native;
 using EvenKeel.Kafka.Producing;
+using EvenKeel.Kafka.Publishing;
 using EvenKeel.Kafka.Settings;
 using EvenKeel.Kafka.Tests.Producing;
 using EvenKeel.Testing.Cluster;
@@ -237,6 +238,34 @@ public sealed class HostTests
 
         Assert.Equal(broker.BootstrapServers, client.Setting("bootstrap.servers"));
         Assert.Equal("gzip", client.Setting("compression.type"));
+    }
+
+    [Fact]
+    public async Task An_event_that_nobody_could_send_is_swept_up_while_the_host_runs_and_the_sweeper_ends_with_it()
+    {
+        await using var broker = EmbeddedBroker.Start();
+        await broker.CreateTopicAsync("events", 1, Cancellation);
+        var folder = Directory.CreateTempSubdirectory("evenkeel-hosted-events-").FullName;
+        var left = new OutgoingEvent("events", "k"u8.ToArray(), "left"u8.ToArray());
+        await using (var earlier = DiskEventRepository.Open(new DiskEventOptions { Directory = folder }))
+            await earlier.RecordAsync(left, Cancellation);
+        using var host = Hosts.Build(broker.BootstrapServers, kafka => kafka
+            .AddProducer("outbox")
+            .AddEventPublisher(
+                _ => DiskEventRepository.Open(new DiskEventOptions { Directory = folder }), "outbox",
+                options => options with { SweepPause = TimeSpan.FromMilliseconds(20) }));
+
+        await host.StartAsync(Cancellation);
+        var publisher = host.Services.GetRequiredService<EventPublisher>();
+        await Until(() => publisher.Counters.Swept == 1, () => $"{publisher.Counters}");
+        var published = await publisher.PublishAsync(new OutgoingEvent("events", "k"u8.ToArray(), "new"u8.ToArray()), Cancellation);
+        await host.StopAsync(Cancellation);
+
+        Assert.Equal(PublishStatus.Published, published.Status);
+        Assert.Equal(["left", "new"], (await Producers.ReadAsync(broker, "events", 1, 2)).Select(record => record.Value));
+        Assert.Empty(host.Log().Of(1107));
+        host.Dispose();
+        Directory.Delete(folder, recursive: true);
     }
 
     [Theory]
