@@ -8,29 +8,12 @@ namespace EvenKeel.Kafka.Producing;
 internal enum Admission
 {
     Queued,
+
+    /// <summary>Taken as the lone record: its sender hands it over at once (<see cref="SendLoop.FeedLone"/>).</summary>
+    Lone,
     Waiting,
     Full,
     Closed,
-}
-
-/// <summary>A record that is on its way; its number comes back in librdkafka's report.</summary>
-internal struct SendSlot
-{
-    // Written under the backlog's gate when the record is queued.
-    public PendingSend? Send;
-    public string Topic;
-    public long Sequence;
-    public int Bytes;
-
-    // Send loop only, until the record is handed to librdkafka; then whoever takes its report.
-    public int Resends;
-    public bool IsInFlight;
-
-    // Counts the records that had this slot: a report with another generation is a second one.
-    public int Generation;
-
-    // Written under the gate when the record is queued, read there when it ends.
-    public byte Era;
 }
 
 /// <summary>
@@ -42,6 +25,10 @@ internal sealed class Backlog
 {
     // The warning comes again after the backlog fell below this share of its mark: at the mark itself it would come with every record.
     private const double RearmShare = 0.8;
+
+    // With so few records on their way somebody waits for each: they are handed over by their senders. With more, what counts is how many
+    // there are a second: the loop works beside the senders.
+    private const int LoneBacklog = 32;
 
     private readonly Lock _gate = new();
     private readonly ManualResetEventSlim _filled = new();
@@ -59,6 +46,10 @@ internal sealed class Backlog
     private long _lastSequence;
     private SendGroup _filling = new();
     private bool _loopWaits;
+
+    // While _loneFeeds its sender owns _lone and takes the loop's place; the loop waits.
+    private SendGroup _lone = new();
+    private bool _loneFeeds;
     private bool _loopWoken;
     private bool _intakeClosed;
     private bool _loopStopped;
@@ -128,9 +119,11 @@ internal sealed class Backlog
                 return Admission.Closed;
             if (_credits.First is not null || !_credits.TryTake(bytes))
                 return _credits.Waiting < _maxWaiting ? Admission.Waiting : Admission.Full;
-            _filling.Add(TakeSlotLocked(record.Topic, bytes, send), record, headerBytes);
+            var isLone = IsLoneLocked();
+            _loneFeeds |= isLone;
+            (isLone ? _lone : _filling).Add(TakeSlotLocked(record.Topic, bytes, send), record, headerBytes);
             AfterQueuedLocked();
-            return Admission.Queued;
+            return isLone ? Admission.Lone : Admission.Queued;
         }
     }
 
@@ -161,6 +154,23 @@ internal sealed class Backlog
             _eraTurnedAt = Stopwatch.GetTimestamp();
             return (_era, TimeSpan.Zero);
         }
+    }
+
+    /// <summary>The record that <see cref="TryQueue"/> took as <see cref="Admission.Lone"/>; its sender's until <see cref="EndLone"/>.</summary>
+    public SendGroup Lone => _lone;
+
+    /// <summary>Ends the sender's turn; the loop goes on with what came meanwhile, first with the lone record if it is still there.</summary>
+    public void EndLone()
+    {
+        lock (_gate)
+        {
+            Debug.Assert(_loneFeeds, "only who has the turn can end it");
+            _loneFeeds = false;
+            if (_lone.Entries.Count == 0 && _filling.Entries.Count == 0 && !_loopWoken && !_loopStopped)
+                return;
+            _loopWaits = false;
+        }
+        _filled.Set();
     }
 
     /// <summary>Takes a record into the line, or into the backlog if room came since <see cref="TryQueue"/>.</summary>
@@ -206,14 +216,13 @@ internal sealed class Backlog
         {
             lock (_gate)
             {
-                if (_loopStopped)
+                if (!_loneFeeds && _loopStopped)
                     return null;
-                if (_filling.Entries.Count > 0 || _loopWoken)
+                if (!_loneFeeds && (_lone.Entries.Count > 0 || _filling.Entries.Count > 0 || _loopWoken))
                 {
-                    var group = _filling;
-                    _filling = empty;
-                    _loopWoken = false;
-                    return group;
+                    // From here to the next call nobody passes the loop by, however it was woken.
+                    _loopWaits = false;
+                    return TakeFirstLocked(empty);
                 }
                 _filled.Reset();
                 _loopWaits = true;
@@ -228,8 +237,10 @@ internal sealed class Backlog
         lock (_gate)
         {
             Debug.Assert(_loopStopped, "the send loop takes groups while it runs");
-            var rest = _filling;
-            _filling = new SendGroup();
+            var rest = _lone;
+            foreach (var entry in _filling.Entries)
+                rest.Add(entry.Slot, entry, _filling.Bytes(entry));
+            _filling.Clear();
             return rest;
         }
     }
@@ -332,6 +343,20 @@ internal sealed class Backlog
         wait.Send.Cancel(token);
     }
 
+    private SendGroup TakeFirstLocked(SendGroup empty)
+    {
+        Debug.Assert(_gate.IsHeldByCurrentThread);
+        SendGroup first;
+        if (_lone.Entries.Count > 0)
+        {
+            (first, _lone) = (_lone, empty);
+            return first;
+        }
+        _loopWoken = false;
+        (first, _filling) = (_filling, empty);
+        return first;
+    }
+
     private void GrantLocked()
     {
         Debug.Assert(_gate.IsHeldByCurrentThread);
@@ -359,6 +384,10 @@ internal sealed class Backlog
         return index;
     }
 
+    /// <summary>Whether a record that comes now may pass the loop by: it sleeps, and nothing is before the record.</summary>
+    private bool IsLoneLocked() =>
+        _loopWaits && !_loneFeeds && !_loopWoken && !_loopStopped && _filling.Entries.Count == 0 && _credits.UsedRecords <= LoneBacklog;
+
     private void AfterQueuedLocked()
     {
         _counters.Accepted++;
@@ -368,7 +397,7 @@ internal sealed class Backlog
             _counters.BacklogWarnings++;
             _warn(SnapshotLocked());
         }
-        if (!_loopWaits)
+        if (!_loopWaits || _loneFeeds)
             return;
         _loopWaits = false;
         _filled.Set();

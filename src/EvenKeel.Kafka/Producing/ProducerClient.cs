@@ -37,7 +37,7 @@ internal sealed unsafe class ProducerClient
     private volatile bool _isEnding;
     private volatile string? _lastBrokerError;
 
-    // Send loop only.
+    // Who feeds: the send loop, or a lone record's sender in its place.
     private long _fed;
 
     // Whoever takes reports: the report loop, and after it the destroying thread.
@@ -71,7 +71,7 @@ internal sealed unsafe class ProducerClient
 
     public void MarkFatal() => _isFatal = true;
 
-    /// <summary>Hands a record to librdkafka, which owns its bytes from then on and reports it once. Send loop only.</summary>
+    /// <summary>Hands a record to librdkafka, which owns its bytes from then on and reports it once. For who feeds.</summary>
     /// <returns><see cref="KafkaErrorCode.None"/>, or why no report will come.</returns>
     public KafkaErrorCode Send(SendGroup group, in SendEntry entry)
     {

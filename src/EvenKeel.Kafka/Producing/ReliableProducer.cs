@@ -123,8 +123,10 @@ public sealed class ReliableProducer : IRecordProducer
         if (admission == Admission.Waiting)
             admission = StandInLine(record, headerBytes, send, cancellationToken);
 
-        // 3. From here on the record belongs to the backlog; the task ends with its outcome.
-        if (admission is Admission.Queued or Admission.Waiting)
+        // 3. From here on the record belongs to the backlog; the task ends with its outcome. A lone one is on its way already.
+        if (admission == Admission.Lone)
+            _loop.FeedLone();
+        if (admission is Admission.Queued or Admission.Lone or Admission.Waiting)
             return task;
         _sends.Return(send);
         return new ValueTask<DeliveryOutcome>(admission == Admission.Full ? LineFull() : Stopped());
@@ -149,7 +151,9 @@ public sealed class ReliableProducer : IRecordProducer
         var send = _sends.Rent();
         outcome = send.Task;
         var admission = _context.Backlog.TryQueue(record, headerBytes, send);
-        if (admission == Admission.Queued)
+        if (admission == Admission.Lone)
+            _loop.FeedLone();
+        if (admission is Admission.Queued or Admission.Lone)
             return true;
         _sends.Return(send);
         outcome = admission == Admission.Closed ? new ValueTask<DeliveryOutcome>(Stopped()) : default;

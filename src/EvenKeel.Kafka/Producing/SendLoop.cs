@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace EvenKeel.Kafka.Producing;
 
 /// <summary>
-/// The one thread that hands records to librdkafka, in the order in which they were accepted. It owns the native client: replaces it
-/// after a fatal error, and ends it with the producer.
+/// The one thread that hands records to librdkafka, in the order in which they were accepted; while it sleeps, the sender of a lone record
+/// takes its place. It owns the native client: replaces it after a fatal error, and ends it with the producer.
 /// </summary>
 [SuppressMessage("Reliability", "CA1001", Justification = "An event whose WaitHandle nobody asks for holds nothing to dispose of.")]
 internal sealed class SendLoop
@@ -52,6 +52,24 @@ internal sealed class SendLoop
         _stop.Set();
         _context.Backlog.StopLoop();
         _thread.Join();
+    }
+
+    /// <summary>
+    /// Hands the lone record over on its sender's thread, which is faster than to wake the loop. What librdkafka does not take stays, for
+    /// the loop, which knows what is to become of it. No client is ended meanwhile: the loop, which alone does that, waits.
+    /// </summary>
+    public void FeedLone()
+    {
+        var lone = _context.Backlog.Lone;
+        try
+        {
+            if (Send(lone, lone.Entries[0]).Code == KafkaErrorCode.None)
+                lone.Clear();
+        }
+        finally
+        {
+            _context.Backlog.EndLone();
+        }
     }
 
     private void Run()
