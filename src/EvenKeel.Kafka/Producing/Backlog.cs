@@ -4,18 +4,6 @@ using System.Runtime.CompilerServices;
 
 namespace EvenKeel.Kafka.Producing;
 
-/// <summary>What became of a record that was offered.</summary>
-internal enum Admission
-{
-    Queued,
-
-    /// <summary>Taken as the lone record: its sender hands it over at once (<see cref="SendLoop.FeedLone"/>).</summary>
-    Lone,
-    Waiting,
-    Full,
-    Closed,
-}
-
 /// <summary>
 /// Every record that was accepted and has no outcome yet: the credits, the line that waits for them, the group that the send loop takes
 /// next, and the slots of all that is on its way.
@@ -156,10 +144,10 @@ internal sealed class Backlog
         }
     }
 
-    /// <summary>The record that <see cref="TryQueue"/> took as <see cref="Admission.Lone"/>; its sender's until <see cref="EndLone"/>.</summary>
+    /// <summary>What <see cref="TryQueue"/> took as <see cref="Admission.Lone"/>: its sender's, until <see cref="EndLone"/>.</summary>
     public SendGroup Lone => _lone;
 
-    /// <summary>Ends the sender's turn; the loop goes on with what came meanwhile, first with the lone record if it is still there.</summary>
+    /// <summary>Ends the sender's turn; the loop goes on with what came meanwhile, after the lone record if that is still there.</summary>
     public void EndLone()
     {
         lock (_gate)

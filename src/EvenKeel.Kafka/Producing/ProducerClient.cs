@@ -32,6 +32,7 @@ internal sealed unsafe class ProducerClient
 
     private readonly ProducerContext _context;
     private readonly EventQueue _queue;
+    private readonly Thread _reportLoop;
     private readonly ManualResetEventSlim _allSettled = new();
     private volatile bool _isFatal;
     private volatile bool _isEnding;
@@ -50,7 +51,8 @@ internal sealed unsafe class ProducerClient
         _context = context;
         Handle = handle;
         _queue = EventQueue.Main(handle);
-        new Thread(RunReportLoop) { IsBackground = true, Name = $"reports {handle.Name}" }.Start();
+        _reportLoop = new Thread(RunReportLoop) { IsBackground = true, Name = $"reports {handle.Name}" };
+        _reportLoop.Start();
     }
 
     public ClientHandle Handle { get; }
@@ -116,6 +118,11 @@ internal sealed unsafe class ProducerClient
         Interlocked.MemoryBarrier();
         if (Volatile.Read(ref _settled) != _fed)
             _allSettled.Wait(LastReportsLimit);
+
+        // 1. The report loop leaves the gate with reports in hand. 2. The client is destroyed. 3. Only now it settles them: they are not
+        // missing. With the gate closed it ends by itself.
+        if (Volatile.Read(ref _settled) != _fed)
+            _reportLoop.Join(LastReportsLimit);
         var missing = _fed - Volatile.Read(ref _settled);
         if (missing != 0)
             EndUnreported(missing);
@@ -338,7 +345,7 @@ internal sealed unsafe class ProducerClient
     {
         _context.Notices.Tell(new ProducerNotice(
             ProducerNoticeKind.Defect,
-            $"{missing} records were purged and not reported within {LastReportsLimit}: their outcome is unknown."));
+            $"{missing} records were purged and never reported by librdkafka: their outcome is unknown."));
         var ended = _context.Backlog.RentEnded();
         foreach (var index in _context.Backlog.SlotsInFlight())
         {

@@ -45,7 +45,8 @@ public sealed record ProducerOptions
 
     /// <summary>
     /// How long a record may take from the send loop to its outcome. Default 2 minutes, Java's <c>delivery.timeout.ms</c>; librdkafka's 5
-    /// would hide an outage.
+    /// would hide an outage. A record that a fatal error ended begins anew in the next native client: with the three repetitions that it
+    /// has at most, it may take four times as long and the pauses between, rather than be refused with its time not used.
     /// </summary>
     public TimeSpan DeliveryTimeout { get; init; } = TimeSpan.FromMinutes(2);
 

@@ -45,6 +45,8 @@ public sealed class ReliableProducer : IRecordProducer
         ArgumentNullException.ThrowIfNull(options);
         if (options.Validate() is { Count: > 0 } violations)
             throw new ArgumentException(string.Join(" ", violations), nameof(options));
+        // A later client must be made as the first was, whatever its owner does to the dictionary meanwhile.
+        options = options with { Properties = options.Properties.ToDictionary() };
         _notices = new NoticeBoard(this);
         observer ??= ProducerObserver.None;
         _notices.Noticed += observer.Noticed;

@@ -63,7 +63,7 @@ internal sealed class SendLoop
         var lone = _context.Backlog.Lone;
         try
         {
-            if (Send(lone, lone.Entries[0]).Code == KafkaErrorCode.None)
+            if (!_client.IsFatal && Send(lone, lone.Entries[0]).Code == KafkaErrorCode.None)
                 lone.Clear();
         }
         finally

@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
+using EvenKeel.Kafka.Native;
 using EvenKeel.Kafka.Producing;
 using EvenKeel.Kafka.Tests.Native;
 using EvenKeel.Testing.Cluster;
@@ -10,6 +12,8 @@ namespace EvenKeel.Kafka.Tests.Producing;
 
 public sealed class DrainTests
 {
+    private const string LongVariable = "EVENKEEL_LONG_TESTS";
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Theory]
@@ -20,7 +24,8 @@ public sealed class DrainTests
         await using var broker = BrokerKinds.Start(kind);
         var topic = NewName("race");
         await broker.CreateTopicAsync(topic, 2, Cancellation);
-        for (var round = 0; round < 10; round++)
+        var rounds = Environment.GetEnvironmentVariable(LongVariable) is { Length: > 0 } ? 1000 : 50;
+        for (var round = 0; round < rounds; round++)
         {
             // Every second round purges at once.
             var limits = round % 2 == 0 ? new DrainLimits() : new DrainLimits { Flush = TimeSpan.Zero, Stragglers = TimeSpan.Zero };
@@ -136,5 +141,34 @@ public sealed class DrainTests
 
         Assert.Equal(1, (await drain.WaitAsync(TimeSpan.FromSeconds(5), Cancellation)).Refused);
         Assert.Equal(DeliveryStatus.Refused, (await send).Status);
+    }
+
+    [Fact]
+    public async Task Two_hundred_producers_are_created_and_disposed_of_at_once_one_creation_at_a_time()
+    {
+        await using var broker = EmbeddedBroker.Start();
+        await broker.CreateTopicAsync("crowd", 1, Cancellation);
+        var (before, left) = (CreationGate.Created, 200);
+        var waited = new ConcurrentBag<TimeSpan>();
+        var (outcomes, disposals) = (new ConcurrentBag<Task<DeliveryOutcome>>(), new ConcurrentBag<Task>());
+
+        await Task.WhenAll(Enumerable.Range(0, 64).Select(_ => Task.Factory.StartNew(
+            () =>
+            {
+                while (Interlocked.Decrement(ref left) >= 0)
+                {
+                    var producer = new ReliableProducer(Options(broker) with { Drain = Short });
+                    waited.Add(producer.CreationWaited);
+                    outcomes.Add(producer.Send("crowd", null, "value"));
+                    disposals.Add(producer.DisposeAsync().AsTask());
+                }
+            },
+            Cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+        await Task.WhenAll(disposals).WaitAsync(TimeSpan.FromMinutes(2), Cancellation);
+
+        Assert.Equal((200, 1), (waited.Count, CreationGate.MostInside));
+        Assert.True(CreationGate.Created >= before + 200);
+        Assert.Contains(waited, time => time > TimeSpan.Zero);
+        Assert.All(await All(outcomes, TimeSpan.FromSeconds(1)), outcome => Assert.NotEqual(DeliveryStatus.None, outcome.Status));
     }
 }
