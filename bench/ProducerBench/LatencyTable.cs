@@ -33,7 +33,8 @@ internal static class LatencyTable
         foreach (var (name, _) in peers)
         {
             var peer = rounds[name];
-            Console.WriteLine($"{name,-14} {Measured.Median(peer.Select(r => r.P50)),9:0.0} {Measured.Median(peer.Select(r => r.P99)),8:0.0} "
+            Console.WriteLine($"{name,-14} {Measured.Median(peer.Select(r => r.P50)),9:0.0} "
+                + $"{Measured.Median(peer.Select(r => r.P99)),8:0.0} "
                 + $"{Measured.Median(peer.Select(r => r.PerSecond)),10:0} {Ratios(rounds["EvenKeel"], peer, r => r.P50),16} "
                 + $"{Ratios(rounds["EvenKeel"], peer, r => r.P99),14}");
         }

@@ -24,8 +24,8 @@ internal static class ThroughputTable
         if (options.Only is { } only)
             peers.RemoveAll(peer => peer.Name != Ours && !only.Contains(peer.Name));
 
-        Console.WriteLine($"{options.Rounds} rounds of {options.Span.TotalSeconds} s each, in turn; medians; {Peer.ValueBytes}-byte values, "
-            + $"{Peer.Outstanding:N0} outstanding in all, linger {Linger.TotalMilliseconds} ms, acks=all, idempotent");
+        Console.WriteLine($"{options.Rounds} rounds of {options.Span.TotalSeconds} s each, in turn; medians; "
+            + $"{Peer.ValueBytes}-byte values, {Peer.Outstanding:N0} outstanding in all, linger {Linger.TotalMilliseconds} ms, acks=all, idempotent");
         Console.WriteLine("bare-loop: one thread calls librdkafka, whatever the peers' threads; bare-threads: as many as the peers");
         Console.WriteLine("threads  peer             records/s   lowest..highest      ours/peer  lowest..highest  B allocated  CPU us");
         foreach (var threads in new[] { 1, 16 })

@@ -13,7 +13,8 @@ internal sealed class EvenKeelPeer(BenchBroker broker, TimeSpan linger) : Peer
     public override Task SendAsync(int threads, CancellationToken stop) =>
         Task.WhenAll(Enumerable.Range(0, threads).Select(worker => Task.Run(() => WorkAsync(worker, Outstanding / threads, stop), stop)));
 
-    public async ValueTask SendOneAsync() => ThrowUnlessDelivered(await _producer.SendAsync(new OutgoingRecord(broker.Topic, default, Value)));
+    public async ValueTask SendOneAsync() =>
+        ThrowUnlessDelivered(await _producer.SendAsync(new OutgoingRecord(broker.Topic, default, Value)));
 
     public override ValueTask DisposeAsync() => _producer.DisposeAsync();
 

@@ -31,7 +31,8 @@ internal abstract class Peer : IAsyncDisposable
         ["message.timeout.ms"] = "120000",
     };
 
-    protected static InvalidOperationException NotDelivered(string what) => new($"A record was not delivered; the figures would lie: {what}");
+    protected static InvalidOperationException NotDelivered(string what) =>
+        new($"A record was not delivered; the figures would lie: {what}");
 }
 
 /// <summary>A worker's own count, alone on its cache line.</summary>

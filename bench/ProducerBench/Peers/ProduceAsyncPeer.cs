@@ -7,7 +7,7 @@ internal sealed class ProduceAsyncPeer(BenchBroker broker, TimeSpan linger) : Pe
 {
     private readonly PaddedCount[] _delivered = new PaddedCount[64];
     private readonly IProducer<Null, byte[]> _producer =
-        new ProducerBuilder<Null, byte[]>(new ProducerConfig(Settings(broker, linger)) { DeliveryReportFields = "none" }).Build();
+        new ProducerBuilder<Null, byte[]>(new ProducerConfig(Settings(broker, linger))).Build();
 
     public override long Delivered => _delivered.Sum(count => count.Value);
 
@@ -33,7 +33,8 @@ internal sealed class ProduceAsyncPeer(BenchBroker broker, TimeSpan linger) : Pe
                 await sends[sent % window];
                 _delivered[worker].Value++;
             }
-            sends[sent % window] = _producer.ProduceAsync(broker.Topic, new Message<Null, byte[]> { Value = Value }, CancellationToken.None);
+            sends[sent % window] = _producer.ProduceAsync(
+                broker.Topic, new Message<Null, byte[]> { Value = Value }, CancellationToken.None);
         }
         for (var left = Math.Max(0, sent - window); left < sent; left++)
         {

@@ -49,8 +49,9 @@ internal sealed class SendLoop
     /// <summary>Ends the loop. When this returns every record has its outcome; the native client is destroyed in the background.</summary>
     public void Stop()
     {
-        _stop.Set();
+        // In this order: the loop that looks up from a pause finds the backlog stopped too.
         _context.Backlog.StopLoop();
+        _stop.Set();
         _thread.Join();
     }
 

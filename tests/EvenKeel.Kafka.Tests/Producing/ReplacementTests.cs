@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using EvenKeel.Kafka.Native;
 using EvenKeel.Kafka.Producing;
 using EvenKeel.Testing.Cluster;
@@ -58,7 +59,7 @@ public sealed class ReplacementTests
         var backlog = new Backlog(options, _ => { });
         var notices = new NoticeBoard(this);
         var client = ProducerClient.Create(new ProducerContext(options, backlog, notices, new Leftovers()));
-        WarmUp.Run(client.Handle, ["mixed"], Deadline, Cancellation);
+        WarmUp.Run(client, ["mixed"], Deadline, Cancellation);
         var sends = new PendingSendPool(100, _ => { });
         for (var i = 0; i < 100; i++)
             backlog.TryQueue(new OutgoingRecord("mixed", Bytes($"key{i % 10}"), Bytes($"{i}")), 0, sends.Rent());
@@ -72,7 +73,7 @@ public sealed class ReplacementTests
 
         Assert.Equal(Enumerable.Range(1, 100).Select(i => (long)i), left.Select(record => record.Sequence));
         Assert.Equal(
-            Enumerable.Range(0, 100).Select(i => $"key{i % 10}{i}"), left.Select(record => System.Text.Encoding.UTF8.GetString(record.Bytes)));
+            Enumerable.Range(0, 100).Select(i => $"key{i % 10}{i}"), left.Select(record => Encoding.UTF8.GetString(record.Bytes)));
     }
 
     [Fact]
@@ -154,7 +155,7 @@ public sealed class ReplacementTests
                 told.TrySetResult(notice);
         };
         var client = ProducerClient.Create(new ProducerContext(options, backlog, notices, new Leftovers()));
-        WarmUp.Run(client.Handle, ["stolen"], Deadline, Cancellation);
+        WarmUp.Run(client, ["stolen"], Deadline, Cancellation);
         var sends = new PendingSendPool(10, _ => { });
         var tasks = new List<Task<DeliveryOutcome>>();
         for (var i = 0; i < 10; i++)
