@@ -76,6 +76,8 @@ public sealed class DiskEventRepository : IEventRepository, IAsyncDisposable
     {
         EventPublisher.Check(outgoing);
         cancellationToken.ThrowIfCancellationRequested();
+        if (outgoing.TimestampMs == 0)
+            outgoing = outgoing with { TimestampMs = _time.GetUtcNow().ToUnixTimeMilliseconds() };
         var claim = Guid.NewGuid();
         IndexedEvent added;
         lock (_gate)

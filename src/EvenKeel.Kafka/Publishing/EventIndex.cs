@@ -97,22 +97,24 @@ internal sealed class EventIndex
             _due.Add((run.Min!.DueAt, run.Min.Position));
     }
 
-    /// <summary>Due events, the longest due first, each with those behind it of its key that are durable: a run in order.</summary>
+    /// <summary>
+    /// Due events, the longest due first, each with those behind it of its key that are durable: depth by depth, so that one long run does
+    /// not keep out the others.
+    /// </summary>
     public List<IndexedEvent> Due(long now, int maxEvents)
     {
-        var due = new List<IndexedEvent>();
-        foreach (var (dueAt, position) in _due)
+        var due = _due.TakeWhile(next => next.DueAt <= now).Take(maxEvents).Select(next => _events[next.Position]).ToList();
+        var runs = due.Where(first => first.Key is not null).Select(first => Behind(first).GetEnumerator()).ToList();
+        while (due.Count < maxEvents && runs.Count > 0)
         {
-            if (dueAt > now || due.Count >= maxEvents)
-                break;
-            var first = _events[position];
-            if (first.Key is { } key)
-                due.AddRange(_keys[key].TakeWhile(next => next.Bytes > 0).Take(maxEvents - due.Count));
-            else
-                due.Add(first);
+            runs.RemoveAll(run => !run.MoveNext());
+            due.AddRange(runs.Take(maxEvents - due.Count).Select(run => run.Current));
         }
         return due;
     }
+
+    private IEnumerable<IndexedEvent> Behind(IndexedEvent first) =>
+        _keys[first.Key.GetValueOrDefault()].Skip(1).TakeWhile(next => next.Bytes > 0);
 
     /// <summary>The durable events that lie first in the log, those of the first <paramref name="below"/> sequences.</summary>
     public List<IndexedEvent> Oldest(long below, int maxEvents) =>

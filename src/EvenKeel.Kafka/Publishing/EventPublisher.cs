@@ -76,8 +76,6 @@ public sealed class EventPublisher
         // 1. What could never be sent is the caller's error, before anything is recorded.
         var start = Time.GetTimestamp();
         Check(outgoing);
-        if (outgoing.TimestampMs == 0)
-            outgoing = outgoing with { TimestampMs = Time.GetUtcNow().ToUnixTimeMilliseconds() };
 
         // 2. A place in the lane of the key, before the recording: who is recorded later can then see that it has to wait.
         using var place = EventKey.Of(outgoing) is { } key ? _lanes.Enter(key) : null;

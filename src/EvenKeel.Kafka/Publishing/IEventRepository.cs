@@ -15,7 +15,7 @@ public interface IEventRepository
     /// <summary>Keeps an event. When this returns it survives a power loss, and is claimed for the caller.</summary>
     /// <param name="outgoing">The event.</param>
     /// <param name="cancellationToken">Ends the wait; whether the event is kept is then open.</param>
-    /// <returns>The event with its place.</returns>
+    /// <returns>The event with its place; a time of 0 has become now.</returns>
     /// <exception cref="EventRepositoryException">It is not promised to be kept (after a broken connection it may be).</exception>
     ValueTask<RecordedEvent> RecordAsync(OutgoingEvent outgoing, CancellationToken cancellationToken = default);
 
