@@ -87,6 +87,6 @@ internal static class EventSchema
         CREATE INDEX event_unsettled_by_due ON {schema}.event (due_at, position) WHERE settled_at IS NULL;
         CREATE INDEX event_settled ON {schema}.event (settled_at) WHERE settled_at IS NOT NULL;
         CREATE INDEX event_refused ON {schema}.event (settled_at) WHERE fate = 'refused';
-        COMMENT ON COLUMN {schema}.event.lane IS 'a hash of topic and key: events of one lane are published in order; null: no key, no order';
+        COMMENT ON COLUMN {schema}.event.lane IS 'a hash of topic and key: one lane is published in order; null: no key, no order';
         """;
 }

@@ -25,7 +25,8 @@ public sealed partial record PostgreSqlEventOptions
     /// <summary>The longest one command may take. Default 10 s.</summary>
     public TimeSpan CommandLimit { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long delivered and spilled events are kept. Default 7 days: to see what was sent, and to send it again by hand.</summary>
+    /// <summary>How long delivered and spilled events are kept. Default 7 days: to see what was sent, and to send it again by
+    /// hand.</summary>
     public TimeSpan KeepSettledFor { get; init; } = TimeSpan.FromDays(7);
 
     /// <summary>How long refused events are kept, with the reason. Default 90 days: somebody must look at them.</summary>

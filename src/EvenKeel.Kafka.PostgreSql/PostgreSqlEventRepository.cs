@@ -75,11 +75,11 @@ public sealed class PostgreSqlEventRepository : IEventRepository
     /// hand it to <see cref="EventPublisher.PublishRecordedAsync"/>, or leave it to the sweeper.
     /// </summary>
     /// <param name="outgoing">The event.</param>
-    /// <param name="transaction">An open transaction on a connection to the same database. Isolation read committed, the default, keeps the
-    /// order per key.</param>
+    /// <param name="transaction">An open transaction on a connection to the same database.</param>
     /// <param name="cancellationToken">Ends the wait; the transaction is then of no use any more.</param>
     /// <returns>The event with its place.</returns>
-    /// <exception cref="NpgsqlException">As PostgreSQL said it, so that a caller who repeats transactions can tell which to repeat.</exception>
+    /// <exception cref="NpgsqlException">As PostgreSQL said it, so that a caller who repeats transactions can tell which to
+    /// repeat.</exception>
     public async Task<RecordedEvent> RecordAsync(
         OutgoingEvent outgoing, NpgsqlTransaction transaction, CancellationToken cancellationToken = default)
     {

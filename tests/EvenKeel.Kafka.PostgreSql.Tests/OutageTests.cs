@@ -56,7 +56,8 @@ public sealed class OutageTests
         using var stop = new CancellationTokenSource();
         var sweepers = publishers.Select(publisher => new EventSweeper(publisher).RunAsync(stop.Token)).ToList();
 
-        var callers = Enumerable.Range(0, 6).Select(caller => Task.Run(() => PublishAsync(caller))).ToList();
+        var callers = Enumerable.Range(0, 6).Select(caller => Task.Run(
+            () => PublishAsync(caller, publishers, recorded.Enqueue, () => Interlocked.Increment(ref failed)))).ToList();
         for (var i = 0; i < 6; i++)
         {
             var before = recorded.Count;
@@ -90,22 +91,22 @@ public sealed class OutageTests
         }
 
         HashSet<string> Sent() => [.. producer.Sent.Select(record => record.EventId)];
+    }
 
-        // Each caller has keys of its own, so that the order of recording is known: one call after the other.
-        async Task PublishAsync(int caller)
+    // Each caller has keys of its own, so that the order of recording is known: one call after the other.
+    private static async Task PublishAsync(int caller, EventPublisher[] publishers, Action<string> recorded, Action failed)
+    {
+        for (var i = 0; i < 80; i++)
         {
-            for (var i = 0; i < 80; i++)
+            var outgoing = OutgoingEvent.Of("topic", $"key {caller} {i % 2}", $"{i}");
+            try
             {
-                var outgoing = OutgoingEvent.Of("topic", $"key {caller} {i % 2}", $"{i}");
-                try
-                {
-                    await publishers[i % 2].PublishAsync(outgoing, Cancellation);
-                    recorded.Enqueue(outgoing.Id.ToString());
-                }
-                catch (EventRepositoryException)
-                {
-                    Interlocked.Increment(ref failed);
-                }
+                await publishers[i % 2].PublishAsync(outgoing, Cancellation);
+                recorded(outgoing.Id.ToString());
+            }
+            catch (EventRepositoryException)
+            {
+                failed();
             }
         }
     }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using EvenKeel.Kafka.Telemetry;
 
 namespace EvenKeel.Kafka.Publishing;
 
@@ -43,10 +44,9 @@ public readonly record struct PublisherCounters
 /// <summary>The counters of one publisher, and the same figures as metrics of the meter <c>EvenKeel.Kafka</c>.</summary>
 internal sealed class PublisherMeasures
 {
-    public const string MeterName = "EvenKeel.Kafka";
     public const string TopicTag = "messaging.destination.name";
 
-    private static readonly Meter Meter = new(MeterName);
+    private static readonly Meter Meter = new(KafkaTelemetry.MeterName);
 
     private static readonly Counter<long> RecordedCounter = Meter.CreateCounter<long>(
         "evenkeel.kafka.publisher.recorded", "{event}", "Events recorded.");
