@@ -37,8 +37,12 @@ public sealed class DiskEventRepositoryTests
         OutgoingEvent[] events =
         [
             new("plain", new byte[] { 0, 255, 7 }, new byte[] { 1, 2, 3 }) { TimestampMs = 123 },
-            new("tombstone", new byte[] { 1 }, null),
-            new("empty", default, Array.Empty<byte>()) { Headers = [new RecordHeader("none", null), RecordHeader.Of("tëxt", "välue")] },
+            new("tombstone", new byte[] { 1 }, null) { TimestampMs = 5 },
+            new("empty", default, Array.Empty<byte>())
+            {
+                Headers = [new RecordHeader("none", null), RecordHeader.Of("tëxt", "välue")],
+                TimestampMs = 6,
+            },
         ];
         foreach (var outgoing in events)
             await repository.RecordAsync(outgoing, Cancellation);
