@@ -8,7 +8,9 @@ internal static class ChaosCommands
 {
     private static readonly Option<int?> Seed = new("--seed") { Description = "Draws the moments of the faults; printed as SEED=." };
 
-    private static readonly Command[] All = [MillionCommand(), NodesCommand(), RestartsCommand(), PasswordCommand(), StormCommand()];
+    private static readonly Command[] All = [MillionCommand(), NodesCommand(), RestartsCommand(), OutageCommand(), ProcessKillCommand(),
+        RefusalCommand("acl", "The permission to write taken away and given back.", RefusalCause.Permission),
+        RefusalCommand("topic-deleted", "A topic deleted and made again.", RefusalCause.Deletion), PasswordCommand(), StormCommand()];
 
     public static IEnumerable<string> Names => All.Select(command => command.Name);
 
@@ -54,8 +56,47 @@ internal static class ChaosCommands
     {
         var rounds = Number("--rounds", 20, "How often the broker is killed.");
         var rate = Number("--rate", 2000, "Records a second.");
-        return Scenario("restarts", "The only broker, killed and brought back.", [rounds, rate], (run, parsed) =>
-            new Restarts(parsed.GetValue(rounds), parsed.GetValue(rate), isEmbedded: false).RunAsync(run));
+        var kind = new Option<string>("--producer") { Description = "spilling or reliable.", DefaultValueFactory = _ => "spilling" };
+        kind.AcceptOnlyFromAmong("spilling", "reliable");
+        return Scenario("restarts", "The only broker, killed and brought back.", [rounds, rate, kind], (run, parsed) =>
+            new Restarts(parsed.GetValue(rounds), parsed.GetValue(rate), isEmbedded: false, parsed.GetValue(kind) == "spilling").RunAsync(run));
+    }
+
+    private static Command OutageCommand()
+    {
+        var minutes = new Option<double>("--minutes") { Description = "How long the broker is away.", DefaultValueFactory = _ => 3 };
+        var rate = Number("--rate", 2000, "Records a second.");
+        return Scenario("outage", "The only broker, away for minutes.", [minutes, rate], (run, parsed) =>
+            new Outage(TimeSpan.FromMinutes(parsed.GetValue(minutes)), parsed.GetValue(rate)).RunAsync(run));
+    }
+
+    private static Command ProcessKillCommand()
+    {
+        var rounds = Number("--rounds", 50, "How often the process is killed.");
+        var rate = Number("--rate", 2000, "Records a second.");
+        var child = new Option<string>("--child") { Description = "The broker of the process that started this one.", Hidden = true };
+        var folder = new Option<string>("--folder") { Description = "The folder of that process's run.", Hidden = true };
+        var command = Scenario("processkill", "The process, killed with its spill in use.", [rounds, rate, child, folder], (run, parsed) =>
+            new ProcessKill(parsed.GetValue(rounds), parsed.GetValue(rate), isEmbedded: false).RunAsync(run));
+        var parent = command.Action;
+        command.SetAction((parsed, cancellation) => parsed.GetValue(child) is { } bootstrapServers
+            ? ChildAsync(bootstrapServers, parsed.GetValue(folder)!, parsed.GetValue(rate), cancellation)
+            : ((System.CommandLine.Invocation.AsynchronousCommandLineAction)parent!).InvokeAsync(parsed, cancellation));
+        return command;
+    }
+
+    private static async Task<int> ChildAsync(string bootstrapServers, string folder, int rate, CancellationToken cancellation)
+    {
+        await ProcessKill.RunChildAsync(bootstrapServers, folder, rate, cancellation);
+        return 0;
+    }
+
+    private static Command RefusalCommand(string name, string description, RefusalCause cause)
+    {
+        var seconds = Number("--seconds", 30, "How long the topic is refused.");
+        var rate = Number("--rate", 2000, "Records a second, half of them to another topic.");
+        return Scenario(name, description, [seconds, rate], (run, parsed) =>
+            new Refusal(cause, TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(rate)).RunAsync(run));
     }
 
     private static Command PasswordCommand() =>

@@ -12,9 +12,15 @@ public sealed class SmokeTests
     public Task A_flood_from_many_threads_is_in_the_log_once_in_order_in_its_partitions() =>
         HoldsAsync("million", run => new Million(32_000, 64, isEmbedded: true).RunAsync(run));
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public Task A_broker_that_goes_and_comes_under_load_costs_nothing(bool isSpilling) =>
+        HoldsAsync("restarts", run => new Restarts(2, 1000, isEmbedded: true, isSpilling).RunAsync(run));
+
     [Fact]
-    public Task A_broker_that_goes_and_comes_under_load_costs_and_doubles_nothing() =>
-        HoldsAsync("restarts", run => new Restarts(2, 2000, isEmbedded: true).RunAsync(run));
+    public Task A_process_killed_with_its_spill_in_use_loses_nothing_that_it_acknowledged() =>
+        HoldsAsync("processkill", run => new ProcessKill(3, 1000, isEmbedded: true).RunAsync(run));
 
     [Theory]
     [InlineData(1)]

@@ -5,6 +5,9 @@ namespace KafkaChaos.Checks;
 /// <summary>What a check expects beside the rules that always hold.</summary>
 internal sealed record Expectations
 {
+    /// <summary>What a spilling producer promises.</summary>
+    public static Expectations OfASpill { get; } = new() { AllowsDoubles = true, HasRecordIds = true };
+
     /// <summary>Records may be there more than once, with one record id, as a spill's replay may make them. Default false.</summary>
     public bool AllowsDoubles { get; init; }
 
@@ -111,7 +114,7 @@ internal sealed class LogCheck(RecordBook book, IReadOnlyList<LogRecord> log, Ex
             UnknownThere++;
 
         // With doubles the outcome may tell the place of any of them.
-        var isElsewhere = line.Fate == Fate.Delivered && times == 1 && (line.Partition, line.Offset) != (record.Partition, record.Offset);
+        var isElsewhere = line is { Fate: Fate.Delivered, Partition: >= 0 } && times == 1 && (line.Partition, line.Offset) != (record.Partition, record.Offset);
         if (isElsewhere && !expectations.IsForgotten(line))
             Find("not where the outcome says", $"{record}, which ended as {line}");
     }

@@ -59,10 +59,17 @@ internal sealed class BookPage(int key)
     {
         lock (_gate)
         {
-            if (_count == _lines.Length)
+            while (_count >= _lines.Length)
                 Array.Resize(ref _lines, _lines.Length * 2);
             return _count++;
         }
+    }
+
+    /// <summary>Leaves the first numbers to an earlier process.</summary>
+    public void SkipTo(int number)
+    {
+        lock (_gate)
+            _count = number;
     }
 
     public void Write(int number, BookLine line)
@@ -77,7 +84,9 @@ internal sealed class BookPage(int key)
 }
 
 /// <summary>The book of a run: every record that was sent and what its sender was told of it.</summary>
-internal sealed class RecordBook(int keys)
+/// <param name="keys">How many keys there are.</param>
+/// <param name="file">Keeps it beyond this process.</param>
+internal sealed class RecordBook(int keys, BookFile? file = null)
 {
     private const int MostReasons = 12;
     private readonly BookPage[] _pages = [.. Enumerable.Range(0, keys).Select(key => new BookPage(key))];
@@ -135,7 +144,9 @@ internal sealed class RecordBook(int keys)
     public int Begin(BookPage page)
     {
         Interlocked.Increment(ref _pending);
-        return page.Add();
+        var number = page.Add();
+        file?.Begin(page.Key, number);
+        return number;
     }
 
     public void End(BookPage page, int number, in DeliveryOutcome outcome)
@@ -149,6 +160,7 @@ internal sealed class RecordBook(int keys)
             _ => throw new InvalidOperationException($"A send ended with {outcome}."),
         };
         page.Write(number, new BookLine(fate, outcome.Partition, outcome.Offset, Stopwatch.GetTimestamp()));
+        file?.End(page.Key, number, fate);
         Interlocked.Decrement(ref _pending);
         if (fate is Fate.Refused or Fate.Unknown)
             CountReason($"{fate} {outcome.Error}: {outcome.Reason}");

@@ -1,4 +1,5 @@
 using EvenKeel.Kafka.Producing;
+using EvenKeel.Kafka.Spilling;
 using KafkaChaos.Checks;
 using KafkaChaos.Clusters;
 using KafkaChaos.Loads;
@@ -6,8 +7,9 @@ using KafkaChaos.Loads;
 namespace KafkaChaos.Scenarios;
 
 /// <summary>The only broker is killed and brought back under load, again and again.</summary>
-internal sealed class Restarts(int rounds, int recordsASecond, bool isEmbedded)
+internal sealed class Restarts(int rounds, int recordsASecond, bool isEmbedded, bool isSpilling)
 {
+    private const string Topic = "restarts";
     private const int Partitions = 8;
     private const int Keys = 64;
     private const int Senders = 8;
@@ -15,25 +17,52 @@ internal sealed class Restarts(int rounds, int recordsASecond, bool isEmbedded)
 
     public async Task RunAsync(ScenarioRun run)
     {
-        var (verdict, cancellation) = (run.Verdict, run.Cancellation);
+        var cancellation = run.Cancellation;
         await using ICluster cluster = isEmbedded ? new EmbeddedCluster() : await RealCluster.StartAsync(KafkaHome.Require(), cancellation);
-        await cluster.CreateTopicAsync("restarts", Partitions, cancellation);
+        await cluster.CreateTopicAsync(Topic, Partitions, cancellation);
+        var options = new ProducerOptions { BootstrapServers = cluster.BootstrapServers };
         var book = new RecordBook(Keys);
+        if (isSpilling)
+        {
+            // Who waits for the broker is told the truth in each case: delivered.
+            await using var subject = new SpillSubject(options, Path.Combine(run.Folder, "spill"), SpillAcknowledgement.Broker);
+            await subject.Producer.WarmUpAsync([Topic], Limit, cancellation);
+            await BreakAsync(run, cluster, subject.Producer, book, () => subject.Producer.Counters is var now ? now.Direct + now.Replayed : 0);
+            var rest = await Moment.UntilAsync(() => subject.IsAtRest, Limit, cancellation);
+            run.Verdict.Check(rest is not null, $"{Limit} after the end the spill is not empty: {subject.Producer.Counters}");
+            subject.Check(book, run.Verdict);
+        }
+        else
+        {
+            await using var producer = new ReliableProducer(options);
+            await producer.WarmUpAsync([Topic], Limit, cancellation);
+            await BreakAsync(run, cluster, producer, book, () => producer.Counters.Delivered);
+            var drained = await producer.DrainAsync(cancellationToken: cancellation);
+            run.Verdict.Check(drained.IsClean, $"the drain left {drained}");
+            CounterCheck.Run(producer.Counters, book, run.Verdict);
+        }
+        run.Verdict.Check(
+            book.Count(Fate.Delivered) == book.Total, $"{book.Count(Fate.Delivered)} of {book.Total} delivered: {book.Reasons}");
+        var log = await new LogReader(cluster.BootstrapServers, Topic).ReadAsync(() => true, cancellation);
+        new LogCheck(book, log, isSpilling ? Expectations.OfASpill : new Expectations()).Run(run.Verdict);
+    }
+
+    private async Task BreakAsync(ScenarioRun run, ICluster cluster, IRecordProducer producer, RecordBook book, Func<long> delivered)
+    {
+        var (verdict, cancellation) = (run.Verdict, run.Cancellation);
         var latencies = new LatencyLog();
-        await using var producer = new ReliableProducer(new ProducerOptions { BootstrapServers = cluster.BootstrapServers });
-        await producer.WarmUpAsync(["restarts"], Limit, cancellation);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var load = new Load(producer, "restarts", book, latencies).RunAsync(new LoadShape(Senders, recordsASecond), stop.Token);
+        var load = new Load(producer, Topic, book, latencies).RunAsync(new LoadShape(Senders, recordsASecond), stop.Token);
 
         // 1. Kill and bring back, at moments of the seed.
         for (var round = 1; round <= rounds; round++)
         {
             await Moment.PassAsync(run.Random.Between(0.5, 3), cancellation);
             await cluster.KillAsync(0, cancellation);
-            await Moment.PassAsync(run.Random.Between(0, 2), cancellation);
+            await Moment.PassAsync(run.Random.Between(0, 5), cancellation);
             await cluster.ReturnAsync(0, cancellation);
-            var (back, delivered) = (latencies.Now, producer.Counters.Delivered);
-            var resumed = await Moment.UntilAsync(() => producer.Counters.Delivered > delivered, Limit, cancellation);
+            var (back, before) = (latencies.Now, delivered());
+            var resumed = await Moment.UntilAsync(() => delivered() > before, Limit, cancellation);
             verdict.Check(resumed is not null, $"round {round}: nothing was delivered within {Limit} of the return");
             verdict.Say(
                 $"round {round}: back at {back.TotalSeconds:0.0} s, delivering {resumed?.TotalSeconds:0.0} s later; {book.Total} sent, {book.Pending} without outcome");
@@ -44,12 +73,5 @@ internal sealed class Restarts(int rounds, int recordsASecond, bool isEmbedded)
         await load;
         var rest = await Moment.UntilAsync(() => book.Pending == 0, Limit, cancellation);
         verdict.Check(rest is not null, $"{Limit} after the last return {book.Pending} have no outcome");
-        var drained = await producer.DrainAsync(cancellationToken: cancellation);
-        verdict.Check(drained.IsClean, $"the drain left {drained}");
-        CounterCheck.Run(producer.Counters, book, verdict);
-
-        // 3. The log.
-        var log = await new LogReader(cluster.BootstrapServers, "restarts").ReadAsync(() => true, cancellation);
-        new LogCheck(book, log, new Expectations()).Run(verdict);
     }
 }
