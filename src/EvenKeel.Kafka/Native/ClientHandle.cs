@@ -73,6 +73,20 @@ internal sealed unsafe class ClientHandle : IAsyncDisposable
     }
 
     /// <summary>
+    /// A call that outlasts a method: keeps the native client, not the gate, open. For a thread that holds messages of a consumer, which
+    /// must be destroyed before their client. End it exactly once with <see cref="ReleaseHold"/>.
+    /// </summary>
+    public bool TryHold()
+    {
+        if (Interlocked.Increment(ref _calls) >= 0)
+            return true;
+        Leave();
+        return false;
+    }
+
+    public void ReleaseHold() => Leave();
+
+    /// <summary>
     /// Closes the gate at once and destroys the client in the background. Harmless when repeated, from any thread.
     /// Await the task with a limit of your own: a destroy can take as long as the broker lets it.
     /// </summary>

@@ -81,6 +81,15 @@ internal static unsafe partial class Librdkafka
     [LibraryImport(Library, EntryPoint = "rd_kafka_seek_partitions")]
     public static partial nint SeekPartitions(nint client, NativePartitionList* partitions, int timeoutMs);
 
+    /// <summary>Waits until the array is full or the time is over; served with 0 it takes what is there. Positions move on.</summary>
+    /// <returns>How many were written, each to be destroyed with <see cref="MessageDestroy"/>; -1 with the cause in
+    /// <see cref="LastError"/>.</returns>
+    [LibraryImport(Library, EntryPoint = "rd_kafka_consume_batch_queue")]
+    public static partial nint ConsumeBatchQueue(nint queue, int timeoutMs, NativeMessage** messages, nuint size);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_message_destroy")]
+    public static partial void MessageDestroy(NativeMessage* message);
+
     /// <summary>Starts the close; what is left to decide (revocation) comes to the queue, until <see cref="ConsumerClosed"/>.</summary>
     [LibraryImport(Library, EntryPoint = "rd_kafka_consumer_close_queue")]
     public static partial nint ConsumerCloseQueue(nint client, nint queue);
