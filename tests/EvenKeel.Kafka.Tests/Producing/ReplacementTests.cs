@@ -115,7 +115,9 @@ public sealed class ReplacementTests
         authority.Restore();
         await Until(() => producer.Counters.Replacements == 1, () => $"{producer.Counters}");
 
-        Assert.Contains(notices, notice => notice.Kind == ProducerNoticeKind.ClientReplaced && notice.Text.Contains("1 records"));
+        await Until(
+            () => notices.Any(notice => notice.Kind == ProducerNoticeKind.ClientReplaced && notice.Text.Contains("1 records")),
+            () => string.Join('\n', notices.Select(notice => notice.Text)));
         Assert.Equal(1, (await producer.DrainAsync(cancellationToken: Cancellation)).Refused);
         Assert.Equal(DeliveryStatus.Refused, (await send).Status);
     }
