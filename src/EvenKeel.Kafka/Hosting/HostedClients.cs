@@ -17,7 +17,10 @@ internal sealed class HostedClients
         Producers = [.. plan.Producers.Select(part => part.Create(context))];
         Senders = [.. plan.Senders.Select(part => part.Create(context))];
         Consumers = [.. plan.Consumers.Select(part => part.Create(context))];
-        KafkaSettingsException.ThrowIfAny(Producers.Concat(Senders).Concat(Consumers).SelectMany(part => part.Violations));
+
+        // What is set is checked whole, though this host may have no client of the kind that it is for.
+        KafkaSettingsException.ThrowIfAny(
+            Settings.ForConsumer().Violations.Concat(Producers.Concat(Senders).Concat(Consumers).SelectMany(part => part.Violations)));
     }
 
     public KafkaSettings Settings { get; }

@@ -54,7 +54,8 @@ internal sealed class HostedSweeper : HostedPart
                 : provider.GetRequiredKeyedService<IRecordProducer>(producer),
             _options);
         publisher.Noticed += (_, notice) => HostingLog.Event(
-            _logger, notice.Kind == EventNoticeKind.Damaged ? LogLevel.Error : LogLevel.Warning, notice.Kind, notice.Text, notice.Exception);
+            _logger, notice.Kind == EventNoticeKind.Damaged ? LogLevel.Error : LogLevel.Warning, notice.Kind, notice.Text,
+            notice.Exception);
         return publisher;
     }
 }

@@ -33,6 +33,11 @@ internal static partial class HostingLog
     [LoggerMessage(EventId = 1201, EventName = "Event", Message = "Event publisher: {Kind}: {Text}")]
     public static partial void Event(ILogger logger, LogLevel level, EventNoticeKind kind, string text, Exception? exception);
 
+    [LoggerMessage(1108, LogLevel.Warning,
+        "Kafka client {Client} stopped: {Delivered} delivered, {Spilled} left on disk for the next start, {Refused} refused, {Unknown} "
+        + "unknown. Each caller has its record's outcome.")]
+    public static partial void SpillLeft(ILogger logger, string client, long delivered, long spilled, long refused, long unknown);
+
     [LoggerMessage(1107, LogLevel.Error, "Kafka client {Client} did not stop as it should.")]
     public static partial void StopFailed(ILogger logger, string client, Exception exception);
 }

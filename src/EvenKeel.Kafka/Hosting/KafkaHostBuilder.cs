@@ -1,6 +1,7 @@
 using EvenKeel.Kafka.Producing;
 using EvenKeel.Kafka.Publishing;
 using EvenKeel.Kafka.Settings;
+using EvenKeel.Kafka.Spilling;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
@@ -57,6 +58,25 @@ public sealed class KafkaHostBuilder
         PlanProducer(name, (context, label) => new HostedProducer(label, context, configure));
         Register<ReliableProducer>(name, clients => clients.Producer<HostedProducer>(name ?? DefaultName).Producer);
         AddHealthCheck(name, clients => clients.Producer<HostedProducer>(name ?? DefaultName).CheckHealthAsync);
+        return this;
+    }
+
+    /// <summary>
+    /// Adds a producer that keeps records on disk while Kafka is away, which the container then has as <see cref="SpillingProducer"/> and
+    /// <see cref="IRecordProducer"/>; with a name, under that key. The host drains it: do not dispose of it.
+    /// </summary>
+    /// <param name="spill">How it keeps; each has a folder of its own.</param>
+    /// <param name="name">Null: the one without a key.</param>
+    /// <param name="configure">Changes the options that come from the settings.</param>
+    /// <returns>This builder.</returns>
+    /// <exception cref="InvalidOperationException">There is a producer of this name.</exception>
+    public KafkaHostBuilder AddSpillingProducer(
+        SpillOptions spill, string? name = null, Func<ProducerOptions, ProducerOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(spill);
+        PlanProducer(name, (context, label) => new HostedSpillingProducer(label, context, spill, configure));
+        Register<SpillingProducer>(name, clients => clients.Producer<HostedSpillingProducer>(name ?? DefaultName).Producer);
+        AddHealthCheck(name, clients => clients.Producer<HostedSpillingProducer>(name ?? DefaultName).CheckHealthAsync);
         return this;
     }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using EvenKeel.Kafka.Producing;
+using EvenKeel.Kafka.Telemetry;
 using EvenKeel.Queue;
 
 namespace EvenKeel.Kafka.Spilling;
@@ -30,6 +31,8 @@ public sealed class SpillingProducer : IRecordProducer
     private readonly SpillWatch _watch;
     private readonly ReplayContext _replay;
     private readonly SpillStop _stop;
+    private readonly ProducerTelemetry _telemetry;
+    private readonly RecordSend _send;
 
     /// <summary>Opens the spill, begins to send what an earlier process left there, and creates the client; waits for no broker.</summary>
     /// <param name="producer">How it sends. <see cref="ProducerOptions.DeliveryTimeout"/> only bounds
@@ -43,15 +46,25 @@ public sealed class SpillingProducer : IRecordProducer
     {
     }
 
+    internal SpillingProducer(ProducerOptions producer, SpillOptions spill, ProducerObserver observer)
+        : this(producer, spill, DurableQueue.Open, TimeProvider.System, observer)
+    {
+    }
+
     internal SpillingProducer(
-        ProducerOptions producer, SpillOptions spill, Func<DurableQueueOptions, DurableQueue> openQueue, TimeProvider time)
+        ProducerOptions producer, SpillOptions spill, Func<DurableQueueOptions, DurableQueue> openQueue, TimeProvider time,
+        ProducerObserver? observer = null)
     {
         ArgumentNullException.ThrowIfNull(producer);
         ArgumentNullException.ThrowIfNull(spill);
         if (SpillClients.Validate(producer, spill) is { Count: > 0 } violations)
             throw new ArgumentException(string.Join(" ", violations), nameof(spill));
         _producer = SpillClients.Direct(producer);
+        observer ??= ProducerObserver.None;
         _notices = new NoticeBoard(this);
+        _notices.Noticed += observer.Noticed;
+        _telemetry = new ProducerTelemetry(observer.Name ?? Path.GetFileName(spill.Directory), observer.Meter);
+        _send = SendUnobserved;
         _sends = new PendingSendPool(Math.Min(producer.MaxRecords, MaxIdleSends), _notices.TellThrown);
 
         // Its lock keeps a second producer out of the whole folder.
@@ -76,6 +89,7 @@ public sealed class SpillingProducer : IRecordProducer
         }
         _route.Open(path);
         _watch.Start();
+        _telemetry.Start(() => _route.Direct?.Counters ?? default);
 
         DirectPath OpenPath() => new(_producer, _notices, _watch!.Disturb);
 
@@ -121,7 +135,10 @@ public sealed class SpillingProducer : IRecordProducer
 
     /// <inheritdoc/>
     /// <remarks>The outcome is Delivered, Refused with the reason, Spilled, or, where the disk failed as well, Unknown.</remarks>
-    public ValueTask<DeliveryOutcome> SendAsync(scoped in OutgoingRecord record, CancellationToken cancellationToken = default)
+    public ValueTask<DeliveryOutcome> SendAsync(scoped in OutgoingRecord record, CancellationToken cancellationToken = default) =>
+        _telemetry.IsObserved ? _telemetry.Send(_send, record, cancellationToken) : SendUnobserved(record, cancellationToken);
+
+    private ValueTask<DeliveryOutcome> SendUnobserved(scoped in OutgoingRecord record, CancellationToken cancellationToken)
     {
         // 1. What cannot be a record is the caller's mistake; what can never be sent is refused before it is kept.
         ArgumentException.ThrowIfNullOrWhiteSpace(record.Topic);
@@ -218,6 +235,7 @@ public sealed class SpillingProducer : IRecordProducer
         var after = Counters;
         await _stop.EndAsync(_route, _deadLetters).ConfigureAwait(false);
         _watch.Dispose();
+        _telemetry.Stop();
         return new SpillDrainReport(
             after.Direct + after.Replayed - before.Direct - before.Replayed, after.Refused - before.Refused,
             after.Unknown - before.Unknown, after.SpillRecords, after.DeadLetters, Stopwatch.GetElapsedTime(start));

@@ -28,8 +28,19 @@ internal static partial class ProducerLog
             case ProducerNoticeKind.Log:
                 Librdkafka(logger, LevelOf(notice.LogLevel), producer, notice.Text);
                 break;
+            case ProducerNoticeKind.SpillState:
+                SpillState(logger, producer, notice.Text);
+                break;
+            case ProducerNoticeKind.SpillFull or ProducerNoticeKind.SpillFailed or ProducerNoticeKind.SpillDamaged:
+                SpillTrouble(logger, producer, notice.Kind, notice.Text, notice.Exception);
+                break;
+            case ProducerNoticeKind.Statistics:
+                break;
             case ProducerNoticeKind.Defect:
                 Defect(logger, producer, notice.Error, notice.Text, notice.Exception);
+                break;
+            default:
+                Other(logger, producer, notice.Kind, notice.Text, notice.Exception);
                 break;
         }
     }
@@ -58,6 +69,16 @@ internal static partial class ProducerLog
 
     [LoggerMessage(EventId = 1005, EventName = "Librdkafka", Message = "Producer {Producer}: {Text}")]
     private static partial void Librdkafka(ILogger logger, LogLevel level, string producer, string text);
+
+    [LoggerMessage(1007, LogLevel.Warning, "Producer {Producer}: {Text}")]
+    private static partial void SpillState(ILogger logger, string producer, string text);
+
+    [LoggerMessage(EventId = 1008, Level = LogLevel.Error, Message = "Producer {Producer}: {Kind}: {Text}")]
+    private static partial void SpillTrouble(
+        ILogger logger, string producer, ProducerNoticeKind kind, string text, Exception? exception);
+
+    [LoggerMessage(1009, LogLevel.Warning, "Producer {Producer}: {Kind}: {Text}")]
+    private static partial void Other(ILogger logger, string producer, ProducerNoticeKind kind, string text, Exception? exception);
 
     [LoggerMessage(1006, LogLevel.Critical, "Producer {Producer}: what must not happen did, and was survived ({Error}): {Text}")]
     private static partial void Defect(ILogger logger, string producer, KafkaErrorCode error, string text, Exception? exception);

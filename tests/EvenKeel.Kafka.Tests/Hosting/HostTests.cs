@@ -5,6 +5,7 @@ using EvenKeel.Kafka.Native;
 using EvenKeel.Kafka.Producing;
 using EvenKeel.Kafka.Publishing;
 using EvenKeel.Kafka.Settings;
+using EvenKeel.Kafka.Spilling;
 using EvenKeel.Kafka.Tests.Producing;
 using EvenKeel.Testing.Cluster;
 using Microsoft.Extensions.DependencyInjection;
@@ -264,6 +265,42 @@ public sealed class HostTests
         Assert.Equal(PublishStatus.Published, published.Status);
         Assert.Equal(["left", "new"], (await Producers.ReadAsync(broker, "events", 1, 2)).Select(record => record.Value));
         Assert.Empty(host.Log().Of(1107));
+        host.Dispose();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task A_spilling_producer_is_degraded_while_it_spills_and_leaves_the_rest_on_disk()
+    {
+        await using var broker = EmbeddedBroker.Start();
+        await broker.CreateTopicAsync("spilled", 1, Cancellation);
+        var folder = Directory.CreateTempSubdirectory("evenkeel-hosted-spill-").FullName;
+        var spill = new SpillOptions
+        {
+            Directory = folder, Acknowledgement = SpillAcknowledgement.Disk, SpillAfter = TimeSpan.FromMilliseconds(200),
+        };
+        using var host = Hosts.Build(
+            broker.BootstrapServers, kafka => kafka.AddSpillingProducer(spill),
+            services => services.PostConfigure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(3)),
+            ("Kafka:Properties:reconnect.backoff.max.ms", "200"));
+        var producer = host.Services.GetRequiredService<IRecordProducer>();
+
+        await host.StartAsync(Cancellation);
+        Assert.Equal(HealthStatus.Healthy, (await host.HealthAsync()).Status);
+        broker.Faults.TakeDown();
+        var kept = await producer.SendAsync("spilled", "k", "1", null, Cancellation);
+        var degraded = await UntilHealth(host, HealthStatus.Degraded);
+        broker.Faults.BringUp();
+        await UntilHealth(host, HealthStatus.Healthy);
+        broker.Faults.TakeDown();
+        var left = await producer.SendAsync("spilled", "k", "2", null, Cancellation);
+        await host.StopAsync(Cancellation);
+
+        Assert.Same(host.Services.GetRequiredService<SpillingProducer>(), producer);
+        Assert.Equal((DeliveryStatus.Spilled, DeliveryStatus.Spilled), (kept.Status, left.Status));
+        Assert.Equal("Spilling", degraded.Entries["kafka"].Data["state"]);
+        Assert.NotEmpty(host.Log().Of(1007));
+        Assert.Contains("left on disk", Assert.Single(host.Log().Of(1108)), StringComparison.Ordinal);
         host.Dispose();
         Directory.Delete(folder, recursive: true);
     }
