@@ -73,7 +73,7 @@ internal sealed class Committer
         get { lock (_gate) return _fault; }
     }
 
-    public CommitTimes Times => _writer.Times;
+    public CommitClock Clock => _writer.Clock;
 
     public ValueTask<long> Append(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
     {
@@ -241,7 +241,7 @@ internal sealed class Committer
             if (!_unmarked)
                 return;
             SegmentFormat.WriteMark(mark, _writer.Salt, Durable);
-            if (_writer.Append(mark) is { } failure)
+            if (_writer.Append(mark, Durable, records: 0) is { } failure)
             {
                 Refuse(failure); // Nobody's record. A full disk: tried again when next idle. A fault is kept in Fault.
                 return;
@@ -309,7 +309,7 @@ internal sealed class Committer
         // 2. Sequences and checksums, now that the place is known.
         group.Stamp(_writer.Salt, first);
         // 3. One write and one fsync.
-        if (_writer.Append(group.Frames) is { } failure)
+        if (_writer.Append(group.Frames, first, group.Count) is { } failure)
             return Refuse(failure);
         _unmarked = true;
         return null;

@@ -61,7 +61,10 @@ public sealed class DurableQueue : IAsyncDisposable, IDisposable
     public QueueRefusedException? Fault => _committer.Fault;
 
     /// <summary>What the commits since opening cost.</summary>
-    public CommitTimes Times => _committer.Times;
+    public CommitTimes Times => _committer.Clock.Times;
+
+    /// <summary>What the commit of a record just appended cost; null when it was not one of the last sixteen groups.</summary>
+    public GroupCost? CostOf(long sequence) => _committer.Clock.CostOf(sequence);
 
     internal SegmentList Segments { get; }
 

@@ -12,8 +12,6 @@ internal sealed record WriteFailure(string What, Exception Cause, bool IsDiskFul
 internal sealed class SegmentWriter(IQueueStorage storage, RecoveredLog log, TimeProvider time)
 {
     private readonly Guid _queueId = log.QueueId;
-    private readonly Lock _timesGate = new(); // Alone; anybody may ask for the times.
-    private CommitTimes _times;
     private IQueueFile _file = log.LastFile;
 
     /// <summary>Bytes of the segment that are durable; the next frame goes there.</summary>
@@ -23,13 +21,10 @@ internal sealed class SegmentWriter(IQueueStorage storage, RecoveredLog log, Tim
 
     public uint Salt { get; private set; } = SegmentFormat.Salt(log.QueueId, log.LastBaseSequence);
 
-    public CommitTimes Times
-    {
-        get { lock (_timesGate) return _times; }
-    }
+    public CommitClock Clock { get; } = new();
 
-    /// <summary>Appends frames with one write and one fsync. Null when they are durable.</summary>
-    public WriteFailure? Append(ReadOnlySpan<byte> frames)
+    /// <summary>Appends the frames of so many records with one write and one fsync. Null when they are durable.</summary>
+    public WriteFailure? Append(ReadOnlySpan<byte> frames, long firstSequence, int records)
     {
         var started = Stopwatch.GetTimestamp();
         try
@@ -51,8 +46,7 @@ internal sealed class SegmentWriter(IQueueStorage storage, RecoveredLog log, Tim
             return new WriteFailure("fsync of a segment", error, false);
         }
         Length += frames.Length;
-        lock (_timesGate)
-            _times = _times.Add(frames.Length, written - started, Stopwatch.GetTimestamp() - written);
+        Clock.Add(frames.Length, written - started, Stopwatch.GetTimestamp() - written, firstSequence, records);
         return null;
     }
 
