@@ -12,6 +12,9 @@ internal sealed class ClientTally(string name)
     private long _rejected;
     private long _lastSeenUnixMs;
 
+    // The latest wins.
+    private volatile string? _lastRefusal;
+
     /// <summary>Empty for requests whose client could not be told.</summary>
     public string Name { get; } = name;
 
@@ -27,14 +30,19 @@ internal sealed class ClientTally(string name)
         Seen(nowUnixMs);
     }
 
-    public void Reject(long nowUnixMs)
+    /// <param name="nowUnixMs">When.</param>
+    /// <param name="reason">What the client was told; null when nobody was left to be told.</param>
+    public void Reject(long nowUnixMs, string? reason = null)
     {
+        if (reason is not null)
+            (CountedIn ?? this)._lastRefusal = reason;
         Interlocked.Increment(ref (CountedIn ?? this)._rejected);
         Seen(nowUnixMs);
     }
 
     internal ClientActivity Read() =>
-        new(Name, Interlocked.Read(ref _acknowledged), Interlocked.Read(ref _rejected), Interlocked.Read(ref _lastSeenUnixMs));
+        new(Name, Interlocked.Read(ref _acknowledged), Interlocked.Read(ref _rejected), Interlocked.Read(ref _lastSeenUnixMs),
+            _lastRefusal);
 
     internal long TakeRejected() => Interlocked.Exchange(ref _rejected, 0);
 
@@ -43,8 +51,10 @@ internal sealed class ClientTally(string name)
     private void Seen(long nowUnixMs) => Interlocked.Exchange(ref (CountedIn ?? this)._lastSeenUnixMs, nowUnixMs);
 }
 
-/// <summary>A client's row at one moment: acknowledged since the start, rejections that no store has taken yet.</summary>
-internal readonly record struct ClientActivity(string ClientId, long Acknowledged, long UnsavedRejected, long LastSeenUnixMs);
+/// <summary>A client's row at one moment: acknowledged since the start, rejections that no store has taken yet, and what it was told when
+/// it was refused last, since the start.</summary>
+internal readonly record struct ClientActivity(
+    string ClientId, long Acknowledged, long UnsavedRejected, long LastSeenUnixMs, string? LastRefusal = null);
 
 /// <summary>
 /// Counts what intake acknowledged and refused, by client. Bounded: beyond <c>maxClients</c> names, further clients are counted together

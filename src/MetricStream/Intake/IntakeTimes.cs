@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using MetricStream.Queueing;
 
 namespace MetricStream.Intake;
 
@@ -11,6 +12,17 @@ internal sealed class IntakeTimes
     private long _bodyTicks;
     private long _parseTicks;
     private long _durableTicks;
+    private long _refused;
+
+    /// <summary>The validating pass of each batch.</summary>
+    public TimeHistogram Parses { get; } = new();
+
+    /// <summary>From the last byte of the body to the acknowledgement: what the server took; the network and the client's pace are not in
+    /// it.</summary>
+    public TimeHistogram Totals { get; } = new();
+
+    /// <summary>Posts that were refused, for whatever reason.</summary>
+    public long Refused => Interlocked.Read(ref _refused);
 
     public long Batches => Interlocked.Read(ref _batches);
 
@@ -28,5 +40,9 @@ internal sealed class IntakeTimes
         Interlocked.Add(ref _bodyTicks, parse - body);
         Interlocked.Add(ref _parseTicks, durable - parse);
         Interlocked.Add(ref _durableTicks, end - durable);
+        Parses.Add(Stopwatch.GetElapsedTime(parse, durable));
+        Totals.Add(Stopwatch.GetElapsedTime(parse, end));
     }
+
+    public void AddRefused() => Interlocked.Increment(ref _refused);
 }

@@ -124,7 +124,8 @@ internal sealed partial class MetricsEndpoint : IDisposable
         }
 
         // 7. The refusal, counted for the client as far as it is known.
-        client.Reject(_clock.GetUtcNow().ToUnixTimeMilliseconds());
+        client.Reject(_clock.GetUtcNow().ToUnixTimeMilliseconds(), problem?.Detail);
+        Times.AddRefused();
         return problem;
     }
 

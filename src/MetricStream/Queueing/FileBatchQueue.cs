@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using EvenKeel.Queue;
 
@@ -16,17 +17,27 @@ internal sealed class FileBatchQueue(DurableQueue queue) : IBatchQueue
     /// <summary>True from an append that found the disk full until one succeeds.</summary>
     public bool DiskWasFull => _diskWasFull;
 
-    public ValueTask<long> AppendAsync(ReadOnlySpan<byte> header, ReadOnlySpan<byte> body) =>
-        TranslateAsync(queue.AppendAsync(header, body));
+    /// <summary>How long records waited for their group's commit to begin, and for whoever waited to be woken after it.</summary>
+    public TimeHistogram Waits { get; } = new();
+
+    /// <summary>The write and the fsync of their group, as each record had it.</summary>
+    public TimeHistogram Syncs { get; } = new();
+
+    public ValueTask<long> AppendAsync(ReadOnlySpan<byte> header, ReadOnlySpan<byte> body)
+    {
+        var began = Stopwatch.GetTimestamp();
+        return TranslateAsync(queue.AppendAsync(header, body), began);
+    }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<long> TranslateAsync(ValueTask<long> append)
+    private async ValueTask<long> TranslateAsync(ValueTask<long> append, long began)
     {
         try
         {
             var sequence = await append.ConfigureAwait(false);
             if (_diskWasFull)
                 _diskWasFull = false;
+            Split(sequence, Stopwatch.GetElapsedTime(began));
             return sequence;
         }
         catch (QueueRefusedException refused)
@@ -34,6 +45,15 @@ internal sealed class FileBatchQueue(DurableQueue queue) : IBatchQueue
             _diskWasFull |= refused.Reason == QueueRefusal.DiskFull;
             throw Translate(refused);
         }
+    }
+
+    private void Split(long sequence, TimeSpan total)
+    {
+        if (queue.CostOf(sequence) is not { } cost)
+            return; // Woken so late that its group is forgotten: the total has it, the split does not.
+        var disk = cost.Write + cost.Sync;
+        Syncs.Add(disk);
+        Waits.Add(total - disk);
     }
 
     private static IntakeRefusedException Translate(QueueRefusedException refused) => refused.Reason switch

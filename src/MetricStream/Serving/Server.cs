@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using EvenKeel.Queue;
 using MetricStream.Intake;
+using MetricStream.Page;
 using MetricStream.Queueing;
 using MetricStream.Storing;
 using MetricStream.Streaming;
@@ -53,13 +54,16 @@ internal static partial class Server
             app.Services.GetRequiredService<ILogger<MetricsEndpoint>>());
         var streaming = new StreamOptions { Readers = settings.SseConsumerPoolSize, MaxSubscribers = settings.SseMaxSubscribers };
         using var stream = new StreamHub(queue, store, streaming, time, log);
-        Map(app, intake, state, store, time);
+        using var pulse = new ServerPulse(queue, batches, intake.Times, time) { Loop = loop };
+        Map(app, intake, store);
+        new StateEndpoints(state, intake.Times, new StatsJson(state, intake.Times, pulse, stream, time), time).Map(app);
         new StreamEndpoint(stream, streaming, log).Map(app);
         // 4. A port that is in use ends the start here, before anything moves.
         await ListenAsync(app, settings, cancellation);
         loop?.Start();
         upkeep.Start();
         stream.Start();
+        pulse.Start();
         LogListening(log, Address(app), settings.Data);
         Console.WriteLine($"MetricStream is listening on {Address(app)}");
         // 5. Until somebody stops it.
@@ -68,6 +72,7 @@ internal static partial class Server
         using var onCancel = cancellation.Register(() => stopRequested.TrySetResult());
         await stopRequested.Task;
         await StopAsync(app, intake, state, stream, upkeep);
+        await pulse.StopAsync();
         return 0;
     }
 
@@ -136,12 +141,12 @@ internal static partial class Server
         return builder.Build();
     }
 
-    private static void Map(WebApplication app, MetricsEndpoint intake, ServerState state, IMetricStore? store, TimeProvider time)
+    private static void Map(WebApplication app, MetricsEndpoint intake, IMetricStore? store)
     {
         app.UseRouting();
         app.UseProblemPages();
         intake.Map(app);
-        new StateEndpoints(state, intake.Times, time).Map(app);
+        PageEndpoints.Map(app);
         if (store is not null)
             QueryEndpoints.Map(app, store);
     }

@@ -78,7 +78,8 @@ internal sealed class ServerState(ServeSettings settings, DurableQueue queue, Fi
                 live.ClientId,
                 Math.Max(kept.Acknowledged, _acknowledgedBefore.GetValueOrDefault(live.ClientId) + live.Acknowledged),
                 kept.Rejected + live.UnsavedRejected,
-                Math.Max(kept.LastSeenUnixMs, live.LastSeenUnixMs));
+                Math.Max(kept.LastSeenUnixMs, live.LastSeenUnixMs),
+                live.LastRefusal);
         }
         return [.. rows.Values.OrderByDescending(c => c.LastSeenUnixMs).Take(limit)];
     }

@@ -5,15 +5,16 @@ using MetricStream.Storing;
 namespace MetricStream.Serving;
 
 /// <summary><c>/api/stats</c>, <c>GET /metrics</c> and the health routes.</summary>
-internal sealed class StateEndpoints(ServerState state, IntakeTimes times, TimeProvider time)
+internal sealed class StateEndpoints(ServerState state, IntakeTimes times, StatsJson stats, TimeProvider time)
 {
-    private const int ClientsListed = 1000;
+    private const int MostClients = 1000;
 
     public void Map(IEndpointRouteBuilder routes)
     {
         routes.MapMethods("/health/live", ProblemPages.Reads, (RequestDelegate)(context => AnswerAsync(context, null)));
         routes.MapMethods("/health/ready", ProblemPages.Reads, (RequestDelegate)(context => AnswerAsync(context, state.NotReady())));
         routes.MapMethods("/api/stats", ProblemPages.Reads, (RequestDelegate)StatsAsync);
+        routes.MapMethods("/api/stats/history", ProblemPages.Reads, (RequestDelegate)HistoryAsync);
         routes.MapMethods("/metrics", ProblemPages.Reads, (RequestDelegate)MetricsAsync);
     }
 
@@ -46,11 +47,18 @@ internal sealed class StateEndpoints(ServerState state, IntakeTimes times, TimeP
 
     private async Task StatsAsync(HttpContext context)
     {
+        var parameters = new QueryParameters(context.Request.Query);
+        var listed = parameters.Integer("clients", 0, MostClients, MostClients);
+        if (parameters.Errors is [var error, ..])
+        {
+            await Problem.OfField(error.Field, error.Code, error.Message).WriteAsync(context);
+            return;
+        }
         ConservationLaw law;
         IReadOnlyList<ClientCounters> clients;
         try
         {
-            (law, clients) = (state.Law(), state.Clients(ClientsListed));
+            (law, clients) = (state.Law(), state.Clients(listed));
         }
         catch (StoreUnavailableException unavailable)
         {
@@ -60,74 +68,23 @@ internal sealed class StateEndpoints(ServerState state, IntakeTimes times, TimeP
         context.Response.ContentType = "application/json";
         context.Response.Headers.CacheControl = "no-store";
         await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
-        Write(json, law, clients);
+        stats.Write(json, law, clients);
         await json.FlushAsync(context.RequestAborted);
     }
 
-    private void Write(Utf8JsonWriter json, in ConservationLaw law, IReadOnlyList<ClientCounters> clients)
+    private async Task HistoryAsync(HttpContext context)
     {
-        json.WriteStartObject();
-        json.WriteNumber("acknowledged", law.Acknowledged);
-        json.WriteNumber("stored", law.Stored);
-        json.WriteNumber("queued", law.Queued);
-        json.WriteNumber("spilled", law.Spilled);
-        json.WriteNumber("duplicates", law.Duplicates);
-        json.WriteNumber("quarantined", law.Quarantined);
-        json.WriteNumber("dead_lettered", law.DeadLettered);
-        json.WriteNumber("rejected", law.Rejected);
-        json.WriteStartArray("clients");
-        foreach (var client in clients)
+        var parameters = new QueryParameters(context.Request.Query);
+        var after = parameters.Time("after", 0);
+        if (parameters.Errors is [var error, ..])
         {
-            json.WriteStartObject();
-            json.WriteString("client", client.ClientId);
-            json.WriteNumber("acknowledged", client.Acknowledged);
-            json.WriteNumber("rejected", client.Rejected);
-            json.WriteNumber("last_seen", client.LastSeenUnixMs);
-            json.WriteEndObject();
+            await Problem.OfField(error.Field, error.Code, error.Message).WriteAsync(context);
+            return;
         }
-        json.WriteEndArray();
-        WriteIntake(json);
-        WriteQueue(json, law.Queued);
-        WriteStore(json);
-        json.WriteEndObject();
-    }
-
-    private void WriteIntake(Utf8JsonWriter json)
-    {
-        json.WriteStartObject("intake");
-        json.WriteNumber("batches", times.Batches);
-        json.WriteNumber("body_seconds", times.Body.TotalSeconds);
-        json.WriteNumber("parse_seconds", times.Parse.TotalSeconds);
-        json.WriteNumber("durable_seconds", times.Durable.TotalSeconds);
-        json.WriteEndObject();
-    }
-
-    private void WriteQueue(Utf8JsonWriter json, long queued)
-    {
-        var queue = state.Queue;
-        var commits = queue.Times;
-        json.WriteStartObject("queue");
-        json.WriteString("kind", "file");
-        json.WriteNumber("bytes", queue.Bytes);
-        json.WriteNumber("max_bytes", state.MaxQueueBytes);
-        json.WriteNumber("oldest_seconds", state.OldestSeconds(time.GetUtcNow().ToUnixTimeMilliseconds(), queued));
-        json.WriteNumber("head", queue.Head);
-        json.WriteNumber("acked", queue.Acked);
-        json.WriteNumber("durable", queue.Durable);
-        json.WriteNumber("tail", queue.Tail);
-        json.WriteNumber("groups", commits.Groups);
-        json.WriteNumber("write_seconds", commits.Write.TotalSeconds);
-        json.WriteNumber("fsync_seconds", commits.Sync.TotalSeconds);
-        json.WriteString("fault", queue.Fault?.Message);
-        json.WriteEndObject();
-    }
-
-    private void WriteStore(Utf8JsonWriter json)
-    {
-        json.WriteStartObject("store");
-        json.WriteString("kind", state.Loop is null ? "none" : "sqlite");
-        json.WriteNumber("busy_seconds", state.Loop?.Busy.TotalSeconds ?? 0);
-        json.WriteString("trouble", state.Loop?.Trouble);
-        json.WriteEndObject();
+        context.Response.ContentType = "application/json";
+        context.Response.Headers.CacheControl = "no-store";
+        await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
+        stats.WriteHistory(json, after);
+        await json.FlushAsync(context.RequestAborted);
     }
 }

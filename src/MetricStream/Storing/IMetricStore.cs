@@ -41,6 +41,10 @@ internal interface IMetricStore : IDisposable
     /// <summary>The series that match, by name and then tags. Beyond the limit: <see cref="QueryTooLargeException"/>.</summary>
     IReadOnlyList<SeriesSummary> Series(SeriesFilter filter, CancellationToken cancellation);
 
+    /// <summary>The names of series that contain <paramref name="search"/> (null: all; letters of ASCII in either case), in their order, at
+    /// most <paramref name="limit"/>, and how many there are in all.</summary>
+    MetricNames Names(string? search, int limit);
+
     /// <summary>The series that match and have points in the range, all from one snapshot.
     /// Throws <see cref="QueryTooLargeException"/> when the answer would hold more points than the store's limit.</summary>
     IReadOnlyList<SeriesPoints> Query(SampleQuery query, CancellationToken cancellation);
@@ -94,11 +98,16 @@ internal readonly record struct StoreCounters(long Stored, long Duplicates, long
 /// <summary>Counters, and by source the next position to be read.</summary>
 internal sealed record StoreAccount(StoreCounters Counters, IReadOnlyDictionary<string, long> Positions);
 
-/// <summary>Acknowledged here counts what the store has processed (stored, duplicate, dead letter); intake adds what is queued.</summary>
-internal readonly record struct ClientCounters(string ClientId, long Acknowledged, long Rejected, long LastSeenUnixMs);
+/// <summary>Acknowledged here counts what the store has processed (stored, duplicate, dead letter); intake adds what is queued, and what it
+/// told the client when it refused it last.</summary>
+internal readonly record struct ClientCounters(
+    string ClientId, long Acknowledged, long Rejected, long LastSeenUnixMs, string? LastRefusal = null);
 
 /// <summary>Which series: by name (null: all) and by tags that must all be there with that value.</summary>
 internal sealed record SeriesFilter(string? Name, IReadOnlyList<KeyValuePair<string, string>> Tags);
+
+/// <summary>Metric names with the number of their series, and how many match in all.</summary>
+internal sealed record MetricNames(long Matching, IReadOnlyList<KeyValuePair<string, long>> Names);
 
 internal sealed record SeriesSummary(
     string Name, string Type, IReadOnlyList<KeyValuePair<string, string>> Tags, long First, long Last, long Samples);

@@ -13,6 +13,8 @@ internal sealed class QueryEndpoints(IMetricStore store, SemaphoreSlim slots)
 {
     private const int DefaultBatches = 100;
     private const int MostBatches = 1000;
+    private const int DefaultNames = 50;
+    private const int MostNames = 1000;
     private const int FlushBytes = 32 * 1024;
 
     // Escapes only what JSON demands: the answers are application/json, never pasted into a page, and ids stay readable.
@@ -24,6 +26,7 @@ internal sealed class QueryEndpoints(IMetricStore store, SemaphoreSlim slots)
     {
         var endpoints = new QueryEndpoints(store, new SemaphoreSlim(SqliteMetricStore.Readers - 1));
         Map("/api/series", endpoints.SeriesAsync);
+        Map("/api/names", endpoints.NamesAsync);
         Map("/api/query", endpoints.QueryAsync);
         Map("/api/clients/{client}/batches", endpoints.BatchesAsync);
 
@@ -55,6 +58,31 @@ internal sealed class QueryEndpoints(IMetricStore store, SemaphoreSlim slots)
         }
 
         json.WriteEndArray();
+    }
+
+    private async Task NamesAsync(HttpContext context, CancellationToken cancellation)
+    {
+        var parameters = new QueryParameters(context.Request.Query);
+        var search = parameters.Text("search");
+        var limit = parameters.Integer("limit", 1, MostNames, DefaultNames);
+        if (await RefusedAsync(context, parameters.Errors))
+            return;
+
+        var found = store.Names(search, limit);
+        await using var json = await BeginAsync(context, cancellation);
+        json.WriteStartObject();
+        json.WriteNumber("matching", found.Matching);
+        json.WriteStartArray("names");
+        foreach (var (name, series) in found.Names)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", name);
+            json.WriteNumber("series", series);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
     }
 
     private async Task QueryAsync(HttpContext context, CancellationToken cancellation)

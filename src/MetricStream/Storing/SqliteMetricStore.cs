@@ -112,6 +112,8 @@ internal sealed class SqliteMetricStore : IMetricStore
     public IReadOnlyList<SeriesSummary> Series(SeriesFilter filter, CancellationToken cancellation) =>
         Read(reader => reader.Series(filter, cancellation));
 
+    public MetricNames Names(string? search, int limit) => Read(reader => reader.Names(search, limit));
+
     public IReadOnlyList<SeriesPoints> Query(SampleQuery query, CancellationToken cancellation) =>
         Read(reader => reader.Query(query, cancellation));
 

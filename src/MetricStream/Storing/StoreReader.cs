@@ -29,6 +29,12 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
 
     private readonly SqliteStatement _allSeries = database.Prepare("SELECT id, key FROM series");
     private readonly SqliteStatement _namedSeries = database.Prepare("SELECT id, key FROM series WHERE name = ?");
+    private readonly SqliteStatement _names = database.Prepare(
+        "SELECT name, count(*) FROM series WHERE instr(lower(name), lower(?1)) > 0 OR ?1 = '' GROUP BY name ORDER BY name LIMIT ?2");
+
+    private readonly SqliteStatement _namesMatching = database.Prepare(
+        "SELECT count(DISTINCT name) FROM series WHERE instr(lower(name), lower(?1)) > 0 OR ?1 = ''");
+
     private readonly SqliteStatement _summary = database.Prepare("""
         SELECT (SELECT min(time) FROM samples WHERE series = ?1), (SELECT max(time) FROM samples WHERE series = ?1),
             (SELECT samples FROM series_totals WHERE series = ?1)
@@ -123,6 +129,15 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
         }
 
         return summaries;
+    }
+
+    public MetricNames Names(string? search, int limit)
+    {
+        var names = new List<KeyValuePair<string, long>>();
+        _names.BindText(1, search ?? "").Bind(2, limit);
+        while (_names.Step())
+            names.Add(new(_names.Text(0), _names.Long(1)));
+        return new MetricNames(One(_namesMatching.BindText(1, search ?? "")) ?? 0, names);
     }
 
     public IReadOnlyList<SeriesPoints> Query(SampleQuery query, CancellationToken cancellation)

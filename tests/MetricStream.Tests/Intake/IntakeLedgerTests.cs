@@ -8,6 +8,18 @@ namespace MetricStream.Tests.Intake;
 public sealed class IntakeLedgerTests
 {
     [Fact]
+    public void A_client_s_last_refusal_is_kept_as_it_was_told()
+    {
+        var ledger = new IntakeLedger();
+        var client = ledger.Client("web"u8);
+        client.Reject(1, "The body is empty.");
+        client.Reject(2);
+        client.Acknowledge(3);
+
+        Assert.Equal("The body is empty.", ledger.Snapshot()[0].LastRefusal);
+    }
+
+    [Fact]
     public void Rejections_are_handed_over_once_and_come_back_when_the_store_could_not_take_them()
     {
         var ledger = new IntakeLedger();

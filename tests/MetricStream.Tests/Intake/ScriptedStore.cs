@@ -27,6 +27,8 @@ internal sealed class ScriptedStore(Func<StoredBatch?> find, Func<StoreAccount>?
 
     public IReadOnlyList<SeriesSummary> Series(SeriesFilter filter, CancellationToken cancellation) => throw NotAsked();
 
+    public MetricNames Names(string? search, int limit) => throw NotAsked();
+
     public IReadOnlyList<SeriesPoints> Query(SampleQuery query, CancellationToken cancellation) => throw NotAsked();
 
     public StoreCounters Counters() => throw NotAsked();

@@ -81,8 +81,11 @@ public sealed class StateEndpointsTests : IDisposable
         builder.Logging.ClearProviders();
         var app = builder.Build();
         app.Lifetime.ApplicationStopped.Register(queue.Dispose);
-        var state = new ServerState(settings, queue, new FileBatchQueue(queue), store, new IntakeLedger());
-        new StateEndpoints(state, new IntakeTimes(), TimeProvider.System).Map(app);
+        var batches = new FileBatchQueue(queue);
+        var state = new ServerState(settings, queue, batches, store, new IntakeLedger());
+        var times = new IntakeTimes();
+        using var pulse = new ServerPulse(queue, batches, times, TimeProvider.System);
+        new StateEndpoints(state, times, new StatsJson(state, times, pulse, null, TimeProvider.System), TimeProvider.System).Map(app);
         await app.StartAsync(TestContext.Current.CancellationToken);
         return app;
     }

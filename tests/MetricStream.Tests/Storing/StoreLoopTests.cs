@@ -187,6 +187,8 @@ public sealed class StoreLoopTests : IDisposable
 
         public IReadOnlyList<SeriesSummary> Series(SeriesFilter filter, CancellationToken cancellation) => store.Series(filter, cancellation);
 
+        public MetricNames Names(string? search, int limit) => store.Names(search, limit);
+
         public IReadOnlyList<SeriesPoints> Query(SampleQuery query, CancellationToken cancellation) => store.Query(query, cancellation);
 
         public StoreCounters Counters() => store.Counters();

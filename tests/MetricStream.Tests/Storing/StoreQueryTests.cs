@@ -44,6 +44,24 @@ public sealed class StoreQueryTests : IDisposable
     }
 
     [Fact]
+    public void Names_are_searched_in_either_case_and_counted_beyond_the_limit()
+    {
+        using var folder = new StoreFolder();
+        using var store = folder.Open();
+        store.Write(Given.Transaction(
+            Given.Batch(0, "web", "1", Given.Gauge("cpu_usage", 1, 1, """{"host":"a"}""")),
+            Given.Batch(1, "web", "2", Given.Gauge("cpu_usage", 1, 1, """{"host":"b"}""")),
+            Given.Batch(2, "web", "3", Given.Gauge("CPU%", 1, 1)),
+            Given.Batch(3, "web", "4", Given.Gauge("memory", 1, 1))));
+
+        Assert.Equal([new("CPU%", 1), new("cpu_usage", 2)], store.Names("cPu", 10).Names);
+        Assert.Equal([new("CPU%", 1)], store.Names("%", 10).Names);
+        var all = store.Names(null, 2);
+        Assert.Equal((3L, 2), (all.Matching, all.Names.Count));
+        Assert.Equal(0, store.Names("disk", 10).Matching);
+    }
+
+    [Fact]
     public void Batches_are_found_by_their_place_in_their_source_among_those_of_others()
     {
         using var folder = new StoreFolder();
