@@ -334,14 +334,11 @@ internal sealed class Backlog
     private SendGroup TakeFirstLocked(SendGroup empty)
     {
         Debug.Assert(_gate.IsHeldByCurrentThread);
-        SendGroup first;
-        if (_lone.Entries.Count > 0)
-        {
-            (first, _lone) = (_lone, empty);
-            return first;
-        }
-        _loopWoken = false;
-        (first, _filling) = (_filling, empty);
+        var first = _lone.Entries.Count > 0 ? _lone : _filling;
+        if (first == _lone)
+            _lone = empty;
+        else
+            (_filling, _loopWoken) = (empty, false);
         return first;
     }
 
