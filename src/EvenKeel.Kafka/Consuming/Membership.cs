@@ -184,7 +184,10 @@ internal sealed unsafe class Membership(ConsumerContext context, OffsetCommits c
         {
             unfinished += ledger.Unfinished();
             ledger.Settle();
-            ledger.Abandon();
+            if (isLost)
+                ledger.Lose();
+            else
+                ledger.Abandon();
             _owned.Remove(ledger.Partition);
         }
         Abandoned += unfinished;

@@ -107,6 +107,9 @@ internal sealed class PartitionLedger
     /// <summary>False once the partition is being taken away: nothing more is taken or begun.</summary>
     public bool IsOpen { get; private set; } = true;
 
+    /// <summary>The partition is somebody else's already: nothing of it may be committed.</summary>
+    public bool IsLost { get; private set; }
+
     /// <summary>The offset after the last record taken, where the next is expected; <see cref="None"/> before the first. Any
     /// thread.</summary>
     public long NextOffset => Volatile.Read(ref _nextOffset);
@@ -214,6 +217,13 @@ internal sealed class PartitionLedger
         IsOpen = false;
         ForEach((page, index) => page.TryMove(index, EntryState.Queued, EntryState.GivenUp));
         _abandoned.Cancel();
+    }
+
+    /// <summary>Abandons a partition that is somebody else's already.</summary>
+    public void Lose()
+    {
+        IsLost = true;
+        Abandon();
     }
 
     /// <summary>Records that a handler has or will get, to be waited for; none once the partition is abandoned.</summary>

@@ -1,0 +1,94 @@
+using System.Diagnostics;
+using EvenKeel.Kafka.Consuming;
+using EvenKeel.Kafka.Producing;
+using EvenKeel.Kafka.Tests.Producing;
+using EvenKeel.Testing.Cluster;
+using Xunit;
+using static EvenKeel.Kafka.Tests.Consuming.Consumers;
+using static EvenKeel.Kafka.Tests.Native.TestClients;
+
+namespace EvenKeel.Kafka.Tests.Consuming.History;
+
+/// <summary>A run of a group whose members come, go and are thrown out at random under load, and its history.</summary>
+internal sealed class GroupRun(IBroker broker, string protocol, int seed)
+{
+    private const int Partitions = 4;
+    private readonly string _topic = NewName("churn");
+    private readonly string _group = NewName("churn");
+    private readonly Heard _heard = new();
+    private readonly Random _random = new(seed);
+
+    public GroupHistory History { get; } = new();
+
+    public async Task RunAsync(TimeSpan length, CancellationToken cancellation)
+    {
+        await broker.CreateTopicAsync(_topic, Partitions, cancellation);
+        using var stop = new CancellationTokenSource();
+        var writing = Task.Run(() => WriteAsync(stop.Token), cancellation);
+        var members = new List<ReliableConsumer> { Join(), Join() };
+        var start = Stopwatch.GetTimestamp();
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(300));
+        while (Stopwatch.GetElapsedTime(start) < length)
+        {
+            await tick.WaitForNextTickAsync(cancellation);
+            var choice = _random.Next(4);
+            if (choice == 0 && members.Count < 5)
+            {
+                members.Add(Join());
+            }
+            else if (choice == 1 && members.Count > 2)
+            {
+                var leaver = members[_random.Next(members.Count)];
+                members.Remove(leaver);
+
+                // Sometimes without the time to end well: work in hand is given up.
+                await leaver.StopAsync(_random.Next(2) == 0 ? TimeSpan.FromSeconds(3) : TimeSpan.Zero, cancellation);
+            }
+            else if (choice == 2 && broker.IsEmbedded)
+            {
+                broker.Faults.FailRequests(KafkaApi.Heartbeat, KafkaErrorCode.UnknownMember);
+            }
+        }
+        await stop.CancelAsync();
+        await writing;
+        await Until(() => History.HandledDifferent >= History.WrittenCount, () =>
+            $"SEED={seed}: {History.HandledDifferent} of {History.WrittenCount} handled; {_heard}");
+        await Task.WhenAll(members.Select(member => member.DisposeAsync().AsTask()));
+    }
+
+    private ReliableConsumer Join() =>
+        new(
+            Options(broker, _group, _topic, protocol) with
+            {
+                Lanes = 4,
+                InHand = new InHandLimits { MaxRecords = 200 },
+                Deadlines = new ConsumerDeadlines { Close = TimeSpan.FromSeconds(3), Revoke = TimeSpan.FromMilliseconds(500) },
+            },
+            new HandlerCall(async (ReceivedRecord record, CancellationToken token) =>
+            {
+                // Some records take their time, so that those behind them are done first.
+                if (record.Offset % 7 == 0)
+                {
+                    using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(1 + record.Offset % 5));
+                    await pause.WaitForNextTickAsync(token);
+                }
+                History.Handle(record);
+            }),
+            _heard.Take, null, History.Watch(CommitRule.Right));
+
+    private async Task WriteAsync(CancellationToken stop)
+    {
+        await using var producer = new ReliableProducer(Producers.Options(broker));
+        for (var i = 0; !stop.IsCancellationRequested; i += 20)
+        {
+            var sends = Enumerable.Range(i, 20).Select(async number =>
+            {
+                var key = $"key-{number % 40}";
+                var outcome = await producer.SendAsync(_topic, key, $"{number}", cancellationToken: CancellationToken.None);
+                Assert.True(outcome.IsDelivered, $"{outcome}");
+                History.Write(_topic, key, outcome);
+            });
+            await Task.WhenAll(sends);
+        }
+    }
+}
