@@ -47,5 +47,11 @@ public readonly record struct ConsumerCounters
 /// <param name="CommittedOffset">What the coordinator confirmed; null if nothing of this member's.</param>
 /// <param name="EndOffset">The end of the partition as the last fetch told it; null if it is not known.</param>
 /// <param name="InHand">Records taken and not done.</param>
+/// <param name="DoneTimestampMs">The time of the last record that is done, milliseconds since 1970; null before the first.</param>
 public sealed record PartitionPosition(
-    TopicPartition Partition, long? NextOffset, long? DoneOffset, long? CommittedOffset, long? EndOffset, long InHand);
+    TopicPartition Partition, long? NextOffset, long? DoneOffset, long? CommittedOffset, long? EndOffset, long InHand,
+    long? DoneTimestampMs)
+{
+    /// <summary>Records, control records among them, between what is done and the end; null while nothing was taken.</summary>
+    public long? Lag { get; internal init; }
+}

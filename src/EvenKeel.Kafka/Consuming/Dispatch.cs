@@ -119,6 +119,8 @@ internal sealed unsafe class Dispatch
             LookForExpired(ledger, message->Offset);
         var bytes = (int)Math.Min(message->KeySize + message->ValueSize, int.MaxValue);
         var place = ledger.Take(message->Offset, epoch, (nint)message, bytes);
+        int kind;
+        place.Entry.TimestampMs = Librdkafka.MessageTimestamp(message, &kind);
         Volatile.Write(ref _takenRecords, _takenRecords + 1);
         Volatile.Write(ref _takenBytes, _takenBytes + bytes);
         _meanBytes = Math.Max(1, (_meanBytes * 15 + bytes) / 16);

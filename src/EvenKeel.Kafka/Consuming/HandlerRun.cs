@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using EvenKeel.Kafka.Telemetry;
 
 namespace EvenKeel.Kafka.Consuming;
 
@@ -80,6 +81,7 @@ internal sealed class HandlerRun : IDisposable
     {
         for (var i = start; i < start + count; i++)
             views[i].Attempt = attempt;
+        using var span = ProcessSpan.Begin(views, start, count, _context.Options.GroupId);
         try
         {
             _wait.End(_context.Handler.Begin(views, start, count, views[start].Place.Page.Ledger.Abandoned));
@@ -88,6 +90,7 @@ internal sealed class HandlerRun : IDisposable
 #pragma warning disable CA1031 // User code: whatever it throws decides what becomes of the record.
         catch (Exception thrown)
         {
+            span?.SetStatus(ActivityStatusCode.Error, thrown.Message).SetTag(KafkaTelemetry.ErrorTag, thrown.GetType().FullName);
             return thrown;
         }
 #pragma warning restore CA1031

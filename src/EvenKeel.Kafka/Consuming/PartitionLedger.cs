@@ -29,6 +29,7 @@ internal struct LedgerEntry
 
     public int Bytes;
     public int LeaderEpoch;
+    public long TimestampMs;
 
     /// <summary>An <see cref="EntryState"/>, moved by compare and exchange where two may want to.</summary>
     public int State;
@@ -87,6 +88,8 @@ internal sealed class PartitionLedger
     private long _inHand;
     private long _committable = None;
     private long _nextOffset = None;
+    private long _doneTimestampMs = None;
+    private long _firstOffset = None;
 
     public PartitionLedger(TopicPartition partition, long fence)
     {
@@ -114,11 +117,17 @@ internal sealed class PartitionLedger
     /// thread.</summary>
     public long NextOffset => Volatile.Read(ref _nextOffset);
 
+    /// <summary>The offset of the first record taken; <see cref="None"/> before it. Any thread.</summary>
+    public long FirstOffset => Volatile.Read(ref _firstOffset);
+
     /// <summary>The offset after the last record before which all are done; <see cref="None"/> if none is. Any thread.</summary>
     public long Committable => Volatile.Read(ref _committable);
 
     /// <summary>The leader's epoch of the record before <see cref="Committable"/>; -1 if it is not known.</summary>
     public int CommittableEpoch { get; private set; } = -1;
+
+    /// <summary>The time of the record before <see cref="Committable"/>; <see cref="None"/> before the first. Any thread.</summary>
+    public long DoneTimestampMs => Volatile.Read(ref _doneTimestampMs);
 
     /// <summary>The highest offset of a record that is done, whatever lies before it, plus one.</summary>
     public long HighestDone
@@ -164,6 +173,8 @@ internal sealed class PartitionLedger
             Message = message,
             Bytes = bytes,
         };
+        if (_firstOffset == None)
+            Volatile.Write(ref _firstOffset, offset);
         Volatile.Write(ref _nextOffset, offset + 1);
         _lastEpoch = leaderEpoch;
         Volatile.Write(ref _inHand, _inHand + 1);
@@ -184,6 +195,7 @@ internal sealed class PartitionLedger
                 return;
             ref var entry = ref _head.Entries[_headIndex++];
             CommittableEpoch = entry.LeaderEpoch;
+            Volatile.Write(ref _doneTimestampMs, entry.TimestampMs);
             Volatile.Write(ref _committable, entry.Offset + 1);
             Volatile.Write(ref _inHand, _inHand - 1);
         }

@@ -1,4 +1,5 @@
 using EvenKeel.Kafka.Native;
+using EvenKeel.Kafka.Telemetry;
 
 namespace EvenKeel.Kafka.Consuming;
 
@@ -46,6 +47,7 @@ public sealed class ReliableConsumer : IAsyncDisposable
         var client = ConsumerClient.Create(options);
         _context = new ConsumerContext(options, handler, client, _notices) { Store = store, Rule = rule };
         _loop = new ConsumeLoop(_context);
+        ConsumerMeter.Shared.Add(this);
     }
 
     /// <summary>How it reads.</summary>
@@ -122,9 +124,12 @@ public sealed class ReliableConsumer : IAsyncDisposable
         var positions = new List<PartitionPosition>();
         foreach (var ledger in _loop.Membership.Ledgers)
         {
+            var (end, done) = (EndOf(ledger.Partition), Known(ledger.Committable));
             positions.Add(new PartitionPosition(
-                ledger.Partition, Known(ledger.NextOffset), Known(ledger.Committable), Known(ledger.Committed), EndOf(ledger.Partition),
-                ledger.InHand));
+                ledger.Partition, Known(ledger.NextOffset), done, Known(ledger.Committed), end, ledger.InHand, Known(ledger.DoneTimestampMs))
+            {
+                Lag = end - (done ?? Known(ledger.FirstOffset)) is { } lag ? Math.Max(0, lag) : null,
+            });
         }
         return positions;
     }

@@ -40,4 +40,14 @@ internal static partial class HostingLog
 
     [LoggerMessage(1107, LogLevel.Error, "Kafka client {Client} did not stop as it should.")]
     public static partial void StopFailed(ILogger logger, string client, Exception exception);
+
+    [LoggerMessage(1108, LogLevel.Information,
+        "Kafka consumer {Client} stopped: work in hand done and committed, the group left, in {Elapsed}.")]
+    public static partial void ConsumerStopped(ILogger logger, string client, TimeSpan elapsed);
+
+    [LoggerMessage(1109, LogLevel.Warning,
+        "Kafka consumer {Client} stopped with {Abandoned} records in hand, which come again; commits answered: {IsCommitted}, group left: "
+        + "{LeftGroup}, in {Elapsed}.")]
+    public static partial void ConsumerGaveUp(
+        ILogger logger, string client, long abandoned, bool isCommitted, bool leftGroup, TimeSpan elapsed);
 }

@@ -1,3 +1,4 @@
+using EvenKeel.Kafka.Consuming;
 using EvenKeel.Kafka.Producing;
 using EvenKeel.Kafka.Publishing;
 using EvenKeel.Kafka.Settings;
@@ -100,6 +101,31 @@ public sealed class KafkaHostBuilder
         _plan.Senders.Add(new PlannedPart(PublisherName, context => new HostedSweeper(PublisherName, context, producer, configure)));
         Services.AddSingleton(provider => provider.GetRequiredService<HostedClients>().Sweeper.Publisher);
         return this;
+    }
+
+    /// <summary>
+    /// Adds a consumer, which begins when everything that is hosted has started and stops before any of it does; the container has it
+    /// under its name as a key.
+    /// </summary>
+    /// <param name="name">As it is called in the log and in the container.</param>
+    /// <param name="subscription">What it reads, and what does the work.</param>
+    /// <param name="configure">Changes the options that come from the settings.</param>
+    /// <returns>This builder.</returns>
+    /// <exception cref="InvalidOperationException">There is a consumer of this name.</exception>
+    public KafkaHostBuilder AddConsumer(
+        string name, ConsumerSubscription subscription, Func<ConsumerOptions, ConsumerOptions>? configure = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        ArgumentNullException.ThrowIfNull(subscription);
+        if (_plan.Consumers.Any(consumer => consumer.Name == name))
+            throw new InvalidOperationException($"This host has a Kafka consumer '{name}' already: give one of them another name.");
+        _plan.Consumers.Add(new PlannedPart(name, context => new HostedConsumer(name, context, subscription, configure)));
+        Services.AddKeyedSingleton(name, (provider, _) => Find(provider.GetRequiredService<HostedClients>()).Consumer);
+        AddHealthCheck(name, clients => _ => Task.FromResult(Find(clients).CheckHealth()));
+        return this;
+
+        HostedConsumer Find(HostedClients clients) =>
+            clients.Consumers.OfType<HostedConsumer>().Single(consumer => consumer.Name == name);
     }
 
     /// <summary>Adds a producer of any kind to what the host starts first and drains last.</summary>

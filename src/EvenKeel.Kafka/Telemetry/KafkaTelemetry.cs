@@ -21,6 +21,7 @@ public static class KafkaTelemetry
     internal const string OffsetTag = "messaging.kafka.offset";
     internal const string TombstoneTag = "messaging.kafka.message.tombstone";
     internal const string BodySizeTag = "messaging.message.body.size";
+    internal const string GroupTag = "messaging.consumer.group.name";
     internal const string ErrorTag = "error.type";
     internal const string ServerTag = "server.address";
     internal const string PortTag = "server.port";

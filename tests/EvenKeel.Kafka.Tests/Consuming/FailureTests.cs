@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text;
 using EvenKeel.Kafka.Consuming;
-using EvenKeel.Kafka.Native;
 using EvenKeel.Kafka.Producing;
 using EvenKeel.Kafka.Tests.Native;
 using EvenKeel.Kafka.Tests.Producing;
