@@ -126,7 +126,8 @@ public sealed class ReliableConsumer : IAsyncDisposable
         {
             var (end, done) = (EndOf(ledger.Partition), Known(ledger.Committable));
             positions.Add(new PartitionPosition(
-                ledger.Partition, Known(ledger.NextOffset), done, Known(ledger.Committed), end, ledger.InHand, Known(ledger.DoneTimestampMs))
+                ledger.Partition, Known(ledger.NextOffset), done, Known(ledger.Committed), end, ledger.InHand,
+                Known(ledger.DoneTimestampMs))
             {
                 Lag = end - (done ?? Known(ledger.FirstOffset)) is { } lag ? Math.Max(0, lag) : null,
             });

@@ -92,13 +92,15 @@ internal sealed class HostedConsumer : HostedPart
         if (busy > _subscription.StuckAfter)
         {
             return HealthCheckResult.Unhealthy(
-                $"Consumer {Name}: a handler has been busy for {busy}, longer than {_subscription.StuckAfter} (StuckAfter).", data: numbers);
+                $"Consumer {Name}: a handler has been busy for {busy}, longer than {_subscription.StuckAfter} (StuckAfter).",
+                data: numbers);
         }
         if (positions.Count == 0)
             return HealthCheckResult.Degraded($"Consumer {Name} has no partitions assigned.", data: numbers);
         return positions.FirstOrDefault(position => position.Lag > _subscription.MaxLag) is { } late
             ? HealthCheckResult.Degraded(
-                $"Consumer {Name}: {late.Partition} is {late.Lag} records behind, more than {_subscription.MaxLag} (MaxLag).", data: numbers)
+                $"Consumer {Name}: {late.Partition} is {late.Lag} records behind, more than {_subscription.MaxLag} (MaxLag).",
+                data: numbers)
             : HealthCheckResult.Healthy($"Consumer {Name} reads {positions.Count} partitions.", numbers);
     }
 

@@ -30,7 +30,8 @@ internal sealed class ConsumerMeter
         meter.CreateObservableCounter(
             "evenkeel.kafka.consumer.records", () => Of(consumer => consumer.Counters.Done), "{record}", "Records that are done.");
         meter.CreateObservableCounter(
-            "evenkeel.kafka.consumer.dead_letters", () => Of(consumer => consumer.Counters.DeadLetters), "{record}", "Of those, dead letters.");
+            "evenkeel.kafka.consumer.dead_letters", () => Of(consumer => consumer.Counters.DeadLetters), "{record}",
+            "Of those, dead letters.");
         meter.CreateObservableCounter(
             "evenkeel.kafka.consumer.failures", () => Of(consumer => consumer.Counters.HandlerFailures), "{call}", "Handlers that threw.");
         meter.CreateObservableCounter(
