@@ -52,7 +52,7 @@ public record struct SpillCounters
     /// <summary>Dead letters there now, those of earlier processes included.</summary>
     public long DeadLetters { get; internal set; }
 
-    /// <summary>Sends that wait for room in the spill, now.</summary>
+    /// <summary>Records that wait to be written to the spill, for room or behind others, now.</summary>
     public int Waiting { get; internal set; }
 
     /// <summary>Callers who wait for Kafka to have their spilled record, now.</summary>

@@ -27,7 +27,7 @@ internal sealed partial class SpillRoute
                     SpillBytes = BytesLocked(),
                     OldestAge = TimeSpan.FromMilliseconds(ageMs),
                     DeadLetters = _deadLetters.Count,
-                    Waiting = _waiting,
+                    Waiting = _lanes.Values.Sum(lane => lane.Line.Count),
                     PendingCallers = _callers.Count,
                     HeldTopics = _lanes.Values.Count(lane => lane.IsAlarmed),
                 };

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using EvenKeel.Kafka.Native;
 using EvenKeel.Kafka.Producing;
@@ -36,13 +37,44 @@ internal sealed class Spills : IDisposable
     {
         Directory = Folder,
         Acknowledgement = rule,
-        SpillAfter = TimeSpan.FromMilliseconds(300),
+        SpillAfter = TimeSpan.FromMilliseconds(500),
         SegmentBytes = 64 << 10,
         MaxBytes = 64 << 20,
     };
 
     public SpillingProducer Producer(IBroker broker, SpillAcknowledgement rule = SpillAcknowledgement.Broker) =>
         new(Client(broker), Options(rule));
+
+    /// <summary>Collects what a producer tells.</summary>
+    public static ConcurrentQueue<ProducerNotice> Notices(SpillingProducer producer)
+    {
+        var notices = new ConcurrentQueue<ProducerNotice>();
+        producer.Noticed += (_, notice) => notices.Enqueue(notice);
+        return notices;
+    }
+
+    public static Task UntilTold(ConcurrentQueue<ProducerNotice> notices, ProducerNoticeKind kind) =>
+        Until(
+            () => notices.Any(notice => notice.Kind == kind),
+            () => string.Join(" | ", notices.Where(notice => notice.Kind != ProducerNoticeKind.Log).Select(notice => notice.Text)));
+
+    /// <summary>The spill as a crash would leave it now, in a folder of its own.</summary>
+    public Spills Copy()
+    {
+        var copy = new Spills();
+        foreach (var file in Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirectories))
+        {
+            // A lock is its holder's, and held.
+            if (Path.GetFileName(file) == "queue.lock")
+                continue;
+            var target = Path.Combine(copy.Folder, Path.GetRelativePath(Folder, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            using var source = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var destination = File.Create(target);
+            source.CopyTo(destination);
+        }
+        return copy;
+    }
 
     public static Task<DeliveryOutcome> Send(
         SpillingProducer producer, string topic, string? key, string? value, IReadOnlyList<RecordHeader>? headers = null) =>
@@ -52,7 +84,14 @@ internal sealed class Spills : IDisposable
         Until(() => producer.State == state, () => $"{producer.State} {producer.Counters}");
 
     /// <summary>The records of a topic, partition by partition in order, until so many different ids were seen.</summary>
-    public static async Task<List<SeenRecord>> ReadIdsAsync(IBroker broker, string topic, int partitions, int ids)
+    public static Task<List<SeenRecord>> ReadIdsAsync(IBroker broker, string topic, int partitions, int ids)
+    {
+        var seen = new HashSet<string>();
+        return ReadUntilAsync(broker, topic, partitions, record => seen.Add(record.Id) && seen.Count >= ids, ids == 0);
+    }
+
+    public static async Task<List<SeenRecord>> ReadUntilAsync(
+        IBroker broker, string topic, int partitions, Func<SeenRecord, bool> isLast, bool isNothing)
     {
         await using var consumer = Consumer(broker.BootstrapServers, NewName("read"));
         using var queue = EventQueue.Consumer(consumer);
@@ -63,11 +102,11 @@ internal sealed class Spills : IDisposable
             consumer.Assign(list);
         }
         var records = new List<SeenRecord>();
-        var seen = new HashSet<string>();
-        ServeUntil(consumer, queue, () => seen.Count >= ids, record =>
+        var isOver = isNothing;
+        ServeUntil(consumer, queue, () => isOver, record =>
         {
             records.Add(See(record));
-            seen.Add(records[^1].Id);
+            isOver |= isLast(records[^1]);
         });
         return records;
     }
