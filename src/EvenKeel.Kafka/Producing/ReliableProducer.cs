@@ -92,6 +92,15 @@ public sealed class ReliableProducer : IRecordProducer
 
     internal Backlog Backlog => _context.Backlog;
 
+    /// <summary>Takes a record for a caller of its own, if there is room and nobody waits for it.</summary>
+    internal bool TryTake(scoped in OutgoingRecord record, int headerBytes, PendingSend send)
+    {
+        var admission = _context.Backlog.TryQueue(record, headerBytes, send);
+        if (admission == Admission.Lone)
+            _loop.FeedLone();
+        return admission is Admission.Queued or Admission.Lone;
+    }
+
     /// <summary>Connects, and fetches the topics' metadata, so that the first send is not the slow one.</summary>
     /// <param name="topics">Those that will be sent to; none: the cluster alone.</param>
     /// <param name="limit">For all of it.</param>

@@ -72,7 +72,7 @@ internal sealed partial class SpillRoute
 
     /// <summary>Takes a record without a look at the spill, if that is empty and there is room.</summary>
     public bool TryPlain(scoped in OutgoingRecord record, int headerBytes, PendingSend send) =>
-        _plain is { } path && path.Backlog.TryQueue(record, headerBytes, send) == Admission.Queued;
+        _plain is { } path && path.Producer.TryTake(record, headerBytes, send);
 
     /// <summary>Takes a record the way it has to go.</summary>
     /// <param name="record">Copied before this returns.</param>
@@ -91,7 +91,7 @@ internal sealed partial class SpillRoute
             _lanes.TryGetValue(record.Topic, out var lane);
 
             // 1. Straight, unless something of this key, or all of this topic, is in the spill.
-            if (!MustSpillLocked(lane, bucket) && _direct!.Backlog.TryQueue(record, headerBytes, send) == Admission.Queued)
+            if (!MustSpillLocked(lane, bucket) && _direct!.Producer.TryTake(record, headerBytes, send))
                 return null;
 
             // 2. Kafka is away, too slow, or the memory bound is met.

@@ -23,11 +23,11 @@ public sealed class OrderTests : IDisposable
         await using var broker = EmbeddedBroker.Start();
         await broker.CreateTopicAsync("keys", 1, Cancellation);
         await using var producer = new SpillingProducer(
-            Client(broker), _spills.Options(SpillAcknowledgement.Disk) with { SpillAfter = TimeSpan.FromSeconds(1) });
+            Client(broker), _spills.Options(SpillAcknowledgement.Disk) with { SpillAfter = TimeSpan.FromSeconds(2) });
         var sent = Enumerable.Range(0, 12_000).Select(i => ("slow", $"{i}")).ToList();
         broker.Faults.TakeDown();
         await All(sent.Select(record => Send(producer, "keys", record.Item1, record.Item2)));
-        broker.Faults.SetRoundTripTime(TimeSpan.FromMilliseconds(100));
+        broker.Faults.SetRoundTripTime(TimeSpan.FromMilliseconds(30));
         broker.Faults.BringUp();
         await UntilState(producer, SpillState.Replaying);
 
