@@ -97,8 +97,8 @@ internal sealed class Backlog
 
     public ref SendSlot Slot(int index) => ref _slots[index];
 
-    /// <summary>Takes a record, copied, if there is room and nobody waits before it.</summary>
-    public Admission TryQueue(scoped in OutgoingRecord record, int headerBytes, PendingSend send)
+    /// <summary>Takes a record, copied, if there is room and nobody waits before it; as the lone one only from who will feed it.</summary>
+    public Admission TryQueue(scoped in OutgoingRecord record, int headerBytes, PendingSend send, bool feedsLone = false)
     {
         var bytes = record.Key.Length + (record.IsTombstone ? 0 : record.Value.Length) + headerBytes;
         lock (_gate)
@@ -107,7 +107,7 @@ internal sealed class Backlog
                 return Admission.Closed;
             if (_credits.First is not null || !_credits.TryTake(bytes))
                 return _credits.Waiting < _maxWaiting ? Admission.Waiting : Admission.Full;
-            var isLone = IsLoneLocked();
+            var isLone = feedsLone && IsLoneLocked();
             _loneFeeds |= isLone;
             (isLone ? _lone : _filling).Add(TakeSlotLocked(record.Topic, bytes, send), record, headerBytes);
             AfterQueuedLocked();

@@ -130,7 +130,7 @@ public sealed class ReliableProducer : IRecordProducer
         // 2. With room it is copied into the group that the send loop takes next; without, it waits in line with a copy of its own.
         var send = _sends.Rent();
         var task = send.Task;
-        var admission = _context.Backlog.TryQueue(record, headerBytes, send);
+        var admission = _context.Backlog.TryQueue(record, headerBytes, send, feedsLone: true);
         if (admission == Admission.Waiting)
             admission = StandInLine(record, headerBytes, send, cancellationToken);
 
@@ -161,7 +161,7 @@ public sealed class ReliableProducer : IRecordProducer
         }
         var send = _sends.Rent();
         outcome = send.Task;
-        var admission = _context.Backlog.TryQueue(record, headerBytes, send);
+        var admission = _context.Backlog.TryQueue(record, headerBytes, send, feedsLone: true);
         if (admission == Admission.Lone)
             _loop.FeedLone();
         if (admission is Admission.Queued or Admission.Lone)

@@ -90,7 +90,8 @@ public sealed class LoneRecordTests
     private static IEnumerable<string> Values(SendGroup group) =>
         group.Entries.Select(entry => System.Text.Encoding.UTF8.GetString(group.Value(entry)));
 
-    private Admission Offer(string value) => _backlog.TryQueue(new OutgoingRecord("lone", default, Bytes(value)), 0, _sends.Rent());
+    private Admission Offer(string value) =>
+        _backlog.TryQueue(new OutgoingRecord("lone", default, Bytes(value)), 0, _sends.Rent(), feedsLone: true);
 
     private async Task<Task<SendGroup?>> SleepingLoopAsync()
     {
