@@ -104,16 +104,22 @@ internal static class ChaosCommands
 
     private static Command StormCommand()
     {
-        var producers = Number("--producers", 200, "Producers of a process and round.");
-        var threads = Number("--threads", 64, "Threads of a process.");
-        var processes = Number("--processes", 1, "Processes at once.");
+        var producers = Number("--producers", 200, "Producers of a round, in all.");
+        var threads = Number("--threads", 64, "Threads, in all.");
+        var processes = Number("--processes", 8, "Processes at once, after the storm in one; 1: no other storm.");
         var rounds = Number("--rounds", 100, "How often.");
         var child = new Option<string>("--child") { Description = "The broker of the process that started this one.", Hidden = true };
-        return Scenario("storm", "Producers created and disposed of at once.", [producers, threads, processes, rounds, child], (run, parsed) =>
+        return Scenario("storm", "Producers created and disposed of at once.", [producers, threads, processes, rounds, child], async (run, parsed) =>
         {
-            var storm = new Storm(new StormShape(
-                parsed.GetValue(producers), parsed.GetValue(threads), parsed.GetValue(processes), parsed.GetValue(rounds)));
-            return parsed.GetValue(child) is { } bootstrapServers ? storm.RunHereAsync(bootstrapServers, run) : storm.RunAsync(run);
+            var all = new StormShape(parsed.GetValue(producers), parsed.GetValue(threads), 1, parsed.GetValue(rounds));
+            if (parsed.GetValue(child) is { } bootstrapServers)
+            {
+                await new Storm(all).RunHereAsync(bootstrapServers, run);
+                return;
+            }
+            await new Storm(all).RunAsync(run);
+            if (parsed.GetValue(processes) is > 1 and var several)
+                await new Storm(all with { Producers = all.Producers / several, Threads = all.Threads / several, Processes = several }).RunAsync(run);
         });
     }
 
