@@ -10,7 +10,8 @@ internal static class ChaosCommands
 
     private static readonly Command[] All = [MillionCommand(), NodesCommand(), RestartsCommand(), OutageCommand(), ProcessKillCommand(),
         RefusalCommand("acl", "The permission to write taken away and given back.", RefusalCause.Permission),
-        RefusalCommand("topic-deleted", "A topic deleted and made again.", RefusalCause.Deletion), PasswordCommand(), StormCommand()];
+        RefusalCommand("topic-deleted", "A topic deleted and made again.", RefusalCause.Deletion), PasswordCommand(), StormCommand(),
+        MembersCommand()];
 
     public static IEnumerable<string> Names => All.Select(command => command.Name);
 
@@ -121,6 +122,34 @@ internal static class ChaosCommands
             if (parsed.GetValue(processes) is > 1 and var several)
                 await new Storm(all with { Producers = all.Producers / several, Threads = all.Threads / several, Processes = several }).RunAsync(run);
         });
+    }
+
+    private static Command MembersCommand()
+    {
+        var minutes = new Option<double>("--minutes") { Description = "How long.", DefaultValueFactory = _ => 5 };
+        var rate = Number("--rate", 1000, "Records a second.");
+        var nodes = Number("--nodes", 1, "Brokers; with three, one is killed at a time.");
+        var violent = new Option<bool>("--violent") { Description = "Members are killed, and paused past their session." };
+        var protocol = new Option<string>("--protocol") { Description = "classic or consumer.", DefaultValueFactory = _ => "classic" };
+        protocol.AcceptOnlyFromAmong("classic", "consumer");
+        var child = new Option<string>("--child") { Description = "The broker of the process that started this one.", Hidden = true };
+        var folder = new Option<string>("--folder") { Description = "The folder of that process's run.", Hidden = true };
+        Option[] options = [minutes, rate, nodes, violent, protocol, child, folder];
+        var command = Scenario("members", "Members of a group that come and go.", options, (run, parsed) =>
+            new Members(new MembersShape(
+                TimeSpan.FromMinutes(parsed.GetValue(minutes)), parsed.GetValue(rate), parsed.GetValue(protocol)!, parsed.GetValue(nodes),
+                parsed.GetValue(violent))).RunAsync(run));
+        var parent = command.Action;
+        command.SetAction((parsed, cancellation) => parsed.GetValue(child) is { } bootstrapServers
+            ? MemberAsync(bootstrapServers, parsed.GetValue(folder)!, parsed.GetValue(protocol)!)
+            : ((System.CommandLine.Invocation.AsynchronousCommandLineAction)parent!).InvokeAsync(parsed, cancellation));
+        return command;
+    }
+
+    private static async Task<int> MemberAsync(string bootstrapServers, string folder, string protocol)
+    {
+        await Members.RunChildAsync(bootstrapServers, folder, protocol);
+        return 0;
     }
 
     private static Command Scenario(string name, string description, Option[] options, Func<ScenarioRun, ParseResult, Task> scenario)

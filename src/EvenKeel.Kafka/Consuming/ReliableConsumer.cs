@@ -15,7 +15,7 @@ namespace EvenKeel.Kafka.Consuming;
 public sealed class ReliableConsumer : IAsyncDisposable
 {
     // Beyond its deadline the loop is stuck in a native call: a defect, which must not hold the caller.
-    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
     private readonly ConsumerContext _context;
     private readonly NoticeBoard<ConsumerNotice> _notices;
@@ -152,8 +152,11 @@ public sealed class ReliableConsumer : IAsyncDisposable
         {
             return await _loop.Ended.WaitAsync(within + Grace, _context.Time, CancellationToken.None).ConfigureAwait(false);
         }
-        catch (TimeoutException) when (!_loop.Ended.IsCompleted)
+        catch (TimeoutException)
         {
+            // It may have ended in this very moment.
+            if (_loop.Ended.IsCompleted)
+                return await _loop.Ended.ConfigureAwait(false);
             _ = _context.Client.Handle.CloseAsync(DestroyOptions.NoConsumerClose);
             _notices.Tell(new ConsumerNotice(
                 ConsumerNoticeKind.Defect, $"{Name} did not end within {within} and {Grace} more: its loop is in a native call."));

@@ -13,8 +13,8 @@ public sealed class CloseTests
     private const string LongVariable = "EVENKEEL_LONG_TESTS";
     private static readonly TimeSpan Limit = TimeSpan.FromMilliseconds(800);
 
-    // What the machine may take on top when eight others use it.
-    private static readonly TimeSpan Slack = TimeSpan.FromMilliseconds(400);
+    // What a machine that is busy with many other things may take on top.
+    private static readonly TimeSpan Slack = TimeSpan.FromMilliseconds(900);
 
     public enum State
     {

@@ -29,11 +29,13 @@ public sealed class ObservationTests
             broker.BootstrapServers,
             kafka => kafka.AddProducer().AddConsumer(
                 "reader",
-                new ConsumerSubscription("hosted", ["hosted"], _ => (record, _) =>
-                    record.Number() == 5 ? throw new FormatException("poison") : heard.Take(record)) { DeadLetterTopic = "hosted-letters" },
+                new ConsumerSubscription("hosted", ["hosted"], _ => Handle) { DeadLetterTopic = "hosted-letters" },
                 options => options with { Failures = new FailureOptions { Attempts = 2, Backoff = TimeSpan.FromMilliseconds(1) } }),
             null, ("Kafka:ConsumerProperties:fetch.wait.max.ms", "10"), ("KAFKA_SESSION_TIMEOUT_MS", "6000"),
             ("KAFKA_HEARTBEAT_INTERVAL_MS", "2000"), ("KAFKA_REQUEST_TIMEOUT_MS", "5000"));
+
+        ValueTask Handle(ReceivedRecord record, CancellationToken _) =>
+            record.Number() == 5 ? throw new FormatException("poison") : heard.Take(record);
 
         await host.StartAsync(Cancellation);
         var consumer = host.Services.GetRequiredKeyedService<ReliableConsumer>("reader");
