@@ -20,7 +20,7 @@ internal sealed class BenchTopic : IAsyncDisposable
 
     public string BootstrapServers => _broker.BootstrapServers;
 
-    public int Records => Partitions * RecordsAPartition;
+    public const int Records = Partitions * RecordsAPartition;
 
     public static async Task<BenchTopic> FillAsync(string? bootstrapServers)
     {
@@ -29,7 +29,7 @@ internal sealed class BenchTopic : IAsyncDisposable
         await broker.CreateTopicAsync(topic.Name, Partitions);
         await using var producer = new ReliableProducer(new ProducerOptions { BootstrapServers = broker.BootstrapServers });
         var (value, sends) = (new byte[100], new List<Task<DeliveryOutcome>>());
-        for (var i = 0; i < topic.Records; i++)
+        for (var i = 0; i < BenchTopic.Records; i++)
         {
             sends.Add(producer.SendAsync(topic.Name, BitConverter.GetBytes(i % 4096), value).AsTask());
             if (sends.Count == 10_000)

@@ -19,13 +19,13 @@ for (var i = 0; i + 1 < args.Length; i += 2)
 if (args.Length % 2 != 0 || rounds < 1)
     return Usage();
 await using var topic = await BenchTopic.FillAsync(bootstrapServers);
-Console.WriteLine($"{topic.Records} records of 100 bytes, {BenchTopic.Partitions} partitions, {(bootstrapServers is null ? "embedded broker" : bootstrapServers)}");
+Console.WriteLine($"{BenchTopic.Records} records of 100 bytes, {BenchTopic.Partitions} partitions, {(bootstrapServers is null ? "embedded broker" : bootstrapServers)}");
 var reads = new Reads(topic);
 var (confluent, ours) = (new List<Measured>(), new List<Measured>());
 for (var round = 0; round < rounds; round++)
 {
     confluent.Add(reads.Confluent());
-    ours.Add(await reads.OursAsync(lanes: 1, topic.Records, busy: false));
+    ours.Add(await reads.OursAsync(lanes: 1, BenchTopic.Records, busy: false));
 }
 Console.WriteLine($"Confluent.Kafka, Consume loop: {Measured.Median(confluent)}");
 Console.WriteLine($"ReliableConsumer, one lane:    {Measured.Median(ours)}");

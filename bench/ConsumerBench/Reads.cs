@@ -32,11 +32,11 @@ internal sealed class Reads(BenchTopic topic)
         var bytes = 0L;
         bytes += consumer.Consume().Message.Value.Length;
         var (start, allocated) = (Stopwatch.GetTimestamp(), GC.GetTotalAllocatedBytes());
-        for (var read = 1; read < topic.Records; read++)
+        for (var read = 1; read < BenchTopic.Records; read++)
             bytes += consumer.Consume().Message.Value.Length;
-        var measured = End(topic.Records, start, allocated);
+        var measured = End(BenchTopic.Records, start, allocated);
         consumer.Close();
-        return bytes == topic.Records * 100L ? measured : throw new InvalidOperationException($"{bytes} bytes were read.");
+        return bytes == BenchTopic.Records * 100L ? measured : throw new InvalidOperationException($"{bytes} bytes were read.");
     }
 
     public async Task<Measured> OursAsync(int lanes, int records, bool busy)
