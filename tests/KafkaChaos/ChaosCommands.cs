@@ -148,7 +148,7 @@ internal static class ChaosCommands
 
     private static async Task<int> MemberAsync(string bootstrapServers, string folder, string protocol)
     {
-        await Members.RunChildAsync(bootstrapServers, folder, protocol);
+        await Members.RunChildAsync(bootstrapServers, folder, protocol, leave: Console.In.ReadToEndAsync());
         return 0;
     }
 

@@ -66,8 +66,8 @@ internal sealed class Members(MembersShape shape)
             verdict.Violated($"{kind.Key}: {kind.Count()}, first {kind.First().Evidence}");
     }
 
-    /// <summary>One member, until its input ends.</summary>
-    public static async Task RunChildAsync(string bootstrapServers, string folder, string protocol)
+    /// <summary>One member, until it is asked to leave.</summary>
+    public static async Task RunChildAsync(string bootstrapServers, string folder, string protocol, Task leave)
     {
         using var log = new MemberLog(folder);
         var properties = new Dictionary<string, string> { ["fetch.wait.max.ms"] = "50" };
@@ -93,7 +93,7 @@ internal sealed class Members(MembersShape shape)
                 log.Handled(record);
             }),
             null, null, log.Watch());
-        await Console.In.ReadToEndAsync();
+        await leave;
         await consumer.StopAsync();
     }
 
