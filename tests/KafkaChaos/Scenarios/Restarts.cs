@@ -13,6 +13,7 @@ internal sealed class Restarts(int rounds, int recordsASecond, bool isEmbedded, 
     private const int Partitions = 8;
     private const int Keys = 64;
     private const int Senders = 8;
+    private const int MostPending = 40_000;
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
 
     public async Task RunAsync(ScenarioRun run)
@@ -64,6 +65,10 @@ internal sealed class Restarts(int rounds, int recordsASecond, bool isEmbedded, 
             var (back, before) = (latencies.Now, delivered());
             var resumed = await Moment.UntilAsync(() => delivered() > before, Limit, cancellation);
             verdict.Check(resumed is not null, $"round {round}: nothing was delivered within {Limit} of the return");
+
+            // A spilling producer refuses, by its bound, more than 100,000 who wait for the broker: the next kill waits for the replay.
+            var calm = await Moment.UntilAsync(() => book.Pending < MostPending, Limit, cancellation);
+            verdict.Check(calm is not null, $"round {round}: {book.Pending} are without outcome {Limit} after the return");
             verdict.Say(
                 $"round {round}: back at {back.TotalSeconds:0.0} s, delivering {resumed?.TotalSeconds:0.0} s later; {book.Total} sent, {book.Pending} without outcome");
         }
