@@ -117,7 +117,7 @@ class Chart {
       },
       axes: [
         { ...axis, space: 70, size: 26, values: (u, splits) => splits.map(s => new Date(s * 1000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })) , incrs: [60, 120, 300] },
-        { ...axis, space: 34, size: 62, values: (u, splits) => splits.map(s => this.format(s)) },
+        { ...axis, space: 34, size: 62, values: (u, splits) => splits.map(s => this.format === rate ? free.format(s) : this.format(s)) },
       ],
       series: [
         {},
