@@ -10,6 +10,11 @@ internal static unsafe partial class Librdkafka
     public static partial int Produce(
         nint topic, int partition, MessageFlags flags, void* value, nuint valueSize, void* key, nuint keySize, nint opaque);
 
+    /// <summary>Each message has its error set. The first that meets a full queue or a dead client ends all behind it.</summary>
+    /// <returns>How many were queued.</returns>
+    [LibraryImport(Library, EntryPoint = "rd_kafka_produce_batch")]
+    public static partial int ProduceBatch(nint topic, int partition, MessageFlags flags, NativeMessage* messages, int count);
+
     /// <returns>0, or an error object to be destroyed.</returns>
     [LibraryImport(Library, EntryPoint = "rd_kafka_produceva")]
     public static partial nint ProduceVa(nint client, NativeArgument* arguments, nuint count);

@@ -27,6 +27,20 @@ internal static unsafe class NativeProducer
         }
     }
 
+    /// <summary>Queues messages without headers, in order; the memory is copied.</summary>
+    /// <param name="client">A producer.</param>
+    /// <param name="topic">One of its topics.</param>
+    /// <param name="messages">
+    /// Key, value and opaque of each; its error says afterwards whether a report will come (<see cref="KafkaErrorCode.None"/>).
+    /// </param>
+    /// <returns>How many were queued.</returns>
+    public static int Produce(this ClientHandle client, TopicHandle topic, Span<NativeMessage> messages)
+    {
+        using var call = client.Enter();
+        fixed (NativeMessage* first = messages)
+            return Librdkafka.ProduceBatch(topic.Pointer, SpecialOffset.AnyPartition, MessageFlags.Copy, first, messages.Length);
+    }
+
     /// <summary>Queues one message with a header list.</summary>
     /// <param name="client">A producer.</param>
     /// <param name="arguments">Topic, key, value, flags, opaque, and headers one by one or as a list.</param>

@@ -243,7 +243,8 @@ internal sealed class Backlog
                 ref var slot = ref _slots[index];
                 _credits.Return(slot.Bytes);
                 _inEra[slot.Era]--;
-                slot = new SendSlot { Topic = "", Generation = slot.Generation };
+                slot.Send = null;
+                slot.Resends = 0;
                 _free[_freeCount++] = index;
             }
             _counters.Accepted -= ended.GivenBack;
@@ -251,7 +252,7 @@ internal sealed class Backlog
             _counters.Refused += ended.Refused;
             _counters.Unknown += ended.Unknown;
             GrantLocked();
-            if (_warned && _credits.UsedShare < _warningShare * RearmShare)
+            if (_warned && !_credits.IsUsedTo(_warningShare * RearmShare))
                 _warned = false;
             SignalEmptyLocked();
         }
@@ -376,7 +377,7 @@ internal sealed class Backlog
     private void AfterQueuedLocked()
     {
         _counters.Accepted++;
-        if (!_warned && _credits.UsedShare >= _warningShare)
+        if (!_warned && _credits.IsUsedTo(_warningShare))
         {
             _warned = true;
             _counters.BacklogWarnings++;

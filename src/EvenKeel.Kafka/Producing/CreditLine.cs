@@ -42,8 +42,8 @@ internal sealed class CreditLine(int maxRecords, long maxBytes)
 
     public long UsedBytes { get; private set; }
 
-    /// <summary>The larger of the two shares in use, 0 to 1.</summary>
-    public double UsedShare => Math.Max((double)UsedRecords / maxRecords, (double)UsedBytes / maxBytes);
+    /// <summary>Whether records or bytes are in use to this share of their limit, 0 to 1, or more.</summary>
+    public bool IsUsedTo(double share) => UsedRecords >= share * maxRecords || UsedBytes >= share * maxBytes;
 
     public bool TryTake(int recordBytes)
     {

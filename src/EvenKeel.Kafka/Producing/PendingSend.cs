@@ -12,7 +12,7 @@ internal sealed class PendingSend(PendingSendPool pool) : IValueTaskSource<Deliv
     private const int Awaited = 1;
     private const int Ended = 2;
 
-    private ManualResetValueTaskSourceCore<DeliveryOutcome> _core;
+    private ManualResetValueTaskSourceCore<bool> _core;
 
     // Fresh goes to Awaited (by the caller) or to Ended (by whoever brings the outcome), once.
     private int _phase;
@@ -21,7 +21,7 @@ internal sealed class PendingSend(PendingSendPool pool) : IValueTaskSource<Deliv
     private Action<object?>? _continuation;
     private object? _continuationState;
 
-    // Whoever brings the outcome, until Execute.
+    // Whoever brings the outcome, until Execute; then the caller's.
     private DeliveryOutcome _outcome;
     private OperationCanceledException? _cancelled;
 
@@ -55,7 +55,7 @@ internal sealed class PendingSend(PendingSendPool pool) : IValueTaskSource<Deliv
         if (_cancelled is { } cancelled)
             _core.SetException(cancelled);
         else
-            _core.SetResult(_outcome);
+            _core.SetResult(true);
     }
 
     public DeliveryOutcome GetResult(short token)
@@ -65,7 +65,8 @@ internal sealed class PendingSend(PendingSendPool pool) : IValueTaskSource<Deliv
             throw new InvalidOperationException("The record has no outcome yet: await it, or turn it into a task with AsTask() first.");
         try
         {
-            return _core.GetResult(token);
+            _ = _core.GetResult(token);
+            return _outcome;
         }
         finally
         {

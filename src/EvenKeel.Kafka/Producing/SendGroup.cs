@@ -10,6 +10,9 @@ internal readonly record struct SendEntry(int Slot, int Offset, int KeyBytes, in
 
     public bool IsTombstone { get; init; }
 
+    /// <summary>Nothing but a key and a value: many of these can go in one native call.</summary>
+    public bool IsPlain => HeaderBytes == 0 && !IsTombstone && TimestampMs == 0;
+
     public int Bytes => KeyBytes + ValueBytes + HeaderBytes;
 }
 
@@ -32,6 +35,9 @@ internal sealed class SendGroup
 
     public ReadOnlySpan<byte> Headers(in SendEntry entry) =>
         _bytes.AsSpan(entry.Offset + entry.KeyBytes + entry.ValueBytes, entry.HeaderBytes);
+
+    /// <summary>All records' bytes; <see cref="SendEntry.Offset"/> says where each one's begin.</summary>
+    public ReadOnlySpan<byte> AllBytes => _bytes;
 
     public ReadOnlySpan<byte> Bytes(in SendEntry entry) => _bytes.AsSpan(entry.Offset, entry.Bytes);
 

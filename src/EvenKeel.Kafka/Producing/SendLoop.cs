@@ -100,15 +100,46 @@ internal sealed class SendLoop
 
     private void Feed(SendGroup group)
     {
-        foreach (ref readonly var entry in CollectionsMarshal.AsSpan(group.Entries))
+        var entries = (ReadOnlySpan<SendEntry>)CollectionsMarshal.AsSpan(group.Entries);
+        Span<KafkaErrorCode> codes = stackalloc KafkaErrorCode[ProducerClient.MaxRun];
+        while (entries.Length > 0)
         {
-            while (!TryFeed(group, entry))
+            // 1. In one call what may go in one. 2. One by one what may not, and what was not taken, which tells itself why; what came
+            // behind it in the call was not taken either, unless the record itself is at fault.
+            var tried = TrySendRun(group, entries, codes);
+            for (var i = 0; i < Math.Max(tried, 1); i++)
             {
-                if (FeedResends())
-                    continue;
-                Refuse(group, entry);
-                break;
+                if (tried == 0 || codes[i] != KafkaErrorCode.None)
+                    FeedOne(group, entries[i]);
             }
+            entries = entries[Math.Max(tried, 1)..];
+        }
+    }
+
+    /// <returns>How many records were tried; none where the first is to go alone, or nothing can.</returns>
+    private int TrySendRun(SendGroup group, ReadOnlySpan<SendEntry> entries, Span<KafkaErrorCode> codes)
+    {
+        if (entries.Length == 1 || !entries[0].IsPlain || _client.IsFatal)
+            return 0;
+        try
+        {
+            return _client.SendRun(group, entries, codes);
+        }
+        catch (KafkaException)
+        {
+            // The topic's name is not valid: each record meets that again by itself, and gets it as its outcome.
+            return 0;
+        }
+    }
+
+    private void FeedOne(SendGroup group, in SendEntry entry)
+    {
+        while (!TryFeed(group, entry))
+        {
+            if (FeedResends())
+                continue;
+            Refuse(group, entry);
+            break;
         }
     }
 
