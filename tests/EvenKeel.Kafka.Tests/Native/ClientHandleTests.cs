@@ -12,7 +12,7 @@ public sealed class ClientHandleTests
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    [Theory]
+    [Theory(Explicit = true)]
     [InlineData(BrokerKinds.Embedded)]
     [InlineData(BrokerKinds.Real)]
     public async Task Of_eight_threads_that_send_while_another_disposes_each_send_is_reported_once_or_refused(string kind)
