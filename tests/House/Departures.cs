@@ -41,6 +41,9 @@ internal static class Departures
         new("console", "src/MetricStream/Serving/Server.cs", null,
             "the one line on standard output that people and scripts wait for at start"),
 
+        new("console", "src/MetricStream/Kafka/KafkaServer.cs", null,
+            "the one line on standard output that people and scripts wait for at start"),
+
         new("project-arrows", "native/librdkafka.redist/probe/probe.csproj", null, Probe),
         new("solution-is-whole", "native/librdkafka.redist/probe/probe.csproj", null, Probe),
     ];

@@ -11,6 +11,29 @@ internal struct Posting
     public BatchId Id;
     public DateTimeOffset ArrivedAt;
     public int MetricCount;
+    public string? TraceParent;
+}
+
+/// <summary>Where an acknowledged batch is.</summary>
+internal enum BatchHold
+{
+    /// <summary>In the file queue.</summary>
+    Disk,
+
+    /// <summary>In Kafka.</summary>
+    Broker,
+
+    /// <summary>In the local spill, on its way to Kafka.</summary>
+    Spill,
+
+    /// <summary>In memory, on its way to be durable.</summary>
+    Memory,
+}
+
+/// <summary>What became of a batch: a problem, with nothing promised, or where it is held.</summary>
+internal readonly record struct Taking(Problem? Problem, BatchHold Hold)
+{
+    public static implicit operator Taking(Problem problem) => new(problem, default);
 }
 
 /// <summary>
@@ -20,14 +43,22 @@ internal struct Posting
 internal sealed class BatchAcceptance(IBatchQueue queue, IMetricStore? store, IntakeOptions options, TimeProvider clock)
 {
     private readonly IdempotencyWindow _window = new(options, clock);
+    private int _enqueued;
+    private long _lost;
 
-    /// <summary>Null: the batch is durable and counted as acknowledged. Else nothing was promised.</summary>
-    public ValueTask<Problem?> TakeAsync(ClientTally client, in Posting posting, ReadOnlyMemory<byte> body, CancellationToken aborted) =>
+    /// <summary>A batch that was answered 202 was not made durable after all, with the reason.</summary>
+    public event Action<string>? Lost;
+
+    /// <summary>Batches answered 202 that were not made durable after all, since the start.</summary>
+    public long LostCount => Interlocked.Read(ref _lost);
+
+    /// <summary>Without a problem the batch is counted as acknowledged. Else nothing was promised.</summary>
+    public ValueTask<Taking> TakeAsync(ClientTally client, in Posting posting, ReadOnlyMemory<byte> body, CancellationToken aborted) =>
         posting.Id.Key is { } key
             ? TakeOnceAsync(client, posting, key, body, aborted)
             : AppendAsync(client, posting, BatchRecordKind.Batch, body.Span);
 
-    private ValueTask<Problem?> AppendAsync(ClientTally client, in Posting posting, BatchRecordKind kind, ReadOnlySpan<byte> body)
+    private ValueTask<Taking> AppendAsync(ClientTally client, in Posting posting, BatchRecordKind kind, ReadOnlySpan<byte> body)
     {
         Span<byte> header = stackalloc byte[BatchRecord.MaxHeaderBytes];
         Span<byte> id = stackalloc byte[BatchId.MaxBytes];
@@ -36,20 +67,51 @@ internal sealed class BatchAcceptance(IBatchQueue queue, IMetricStore? store, In
         header = header[..BatchRecord.WriteHeader(header, kind, arrivedUnixMs, posting.MetricCount, client.Id, id)];
         try
         {
-            return AwaitAppendAsync(queue.AppendAsync(header, body), client, arrivedUnixMs);
+            var appending = queue.AppendAsync(header, body, posting.TraceParent);
+            if (options.Ack == AckMode.Durable || posting.Id.Key is not null || appending.IsCompleted || !MayEnqueue())
+                return AwaitAppendAsync(appending, client, arrivedUnixMs);
+            _ = FollowAsync(appending, client, arrivedUnixMs);
+            return new ValueTask<Taking>(new Taking(null, BatchHold.Memory));
         }
         catch (IntakeRefusedException refused)
         {
-            return new ValueTask<Problem?>(Refused(refused));
+            return new ValueTask<Taking>(Refused(refused));
+        }
+    }
+
+    private bool MayEnqueue()
+    {
+        if (Interlocked.Increment(ref _enqueued) <= options.MaxEnqueued)
+            return true;
+        Interlocked.Decrement(ref _enqueued);
+        return false;
+    }
+
+    private async Task FollowAsync(ValueTask<long> appending, ClientTally client, long arrivedUnixMs)
+    {
+        try
+        {
+            await appending.ConfigureAwait(false);
+            client.Acknowledge(arrivedUnixMs);
+        }
+        catch (IntakeRefusedException refused)
+        {
+            Interlocked.Increment(ref _lost);
+            Lost?.Invoke(refused.Message);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _enqueued);
         }
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private static async ValueTask<Problem?> AwaitAppendAsync(ValueTask<long> appending, ClientTally client, long arrivedUnixMs)
+    private async ValueTask<Taking> AwaitAppendAsync(ValueTask<long> appending, ClientTally client, long arrivedUnixMs)
     {
+        long position;
         try
         {
-            await appending;
+            position = await appending;
         }
         catch (IntakeRefusedException refused)
         {
@@ -58,10 +120,10 @@ internal sealed class BatchAcceptance(IBatchQueue queue, IMetricStore? store, In
 
         // Before the answer: a batch whose answer never leaves is acknowledged all the same.
         client.Acknowledge(arrivedUnixMs);
-        return null;
+        return new Taking(null, position == IBatchQueue.InSpill ? BatchHold.Spill : queue.RepeatsBody ? BatchHold.Broker : BatchHold.Disk);
     }
 
-    private async ValueTask<Problem?> TakeOnceAsync(
+    private async ValueTask<Taking> TakeOnceAsync(
         ClientTally client, Posting posting, string key, ReadOnlyMemory<byte> body, CancellationToken aborted)
     {
         var digest = BodyDigest.Of(body.Span);
@@ -71,7 +133,7 @@ internal sealed class BatchAcceptance(IBatchQueue queue, IMetricStore? store, In
             if (entrance.IsFirst)
                 return await TakeFirstAsync(entrance.Entry, digest, client, posting, body);
             if (entrance.FirstEnds is null)
-                return await TakeAgainAsync(entrance.Entry, digest, client, posting);
+                return await TakeAgainAsync(entrance.Entry, digest, client, posting, body);
             try
             {
                 await entrance.FirstEnds.WaitAsync(options.ResendWait, clock, aborted);
@@ -87,7 +149,7 @@ internal sealed class BatchAcceptance(IBatchQueue queue, IMetricStore? store, In
         }
     }
 
-    private async ValueTask<Problem?> TakeFirstAsync(
+    private async ValueTask<Taking> TakeFirstAsync(
         WindowEntry entry, BodyDigest digest, ClientTally client, Posting posting, ReadOnlyMemory<byte> body)
     {
         var ended = false;
@@ -97,17 +159,17 @@ internal sealed class BatchAcceptance(IBatchQueue queue, IMetricStore? store, In
             {
                 _window.Accept(entry, BodyDigest.Of(stored.Body.Span), stored.MetricCount);
                 ended = true;
-                return await TakeAgainAsync(entry, digest, client, posting);
+                return await TakeAgainAsync(entry, digest, client, posting, body);
             }
 
-            var problem = await AppendAsync(client, posting, BatchRecordKind.Batch, body.Span);
-            if (problem is null)
+            var taking = await AppendAsync(client, posting, BatchRecordKind.Batch, body.Span);
+            if (taking.Problem is null)
             {
                 _window.Accept(entry, digest, posting.MetricCount);
                 ended = true;
             }
 
-            return problem;
+            return taking;
         }
         finally
         {
@@ -117,11 +179,12 @@ internal sealed class BatchAcceptance(IBatchQueue queue, IMetricStore? store, In
         }
     }
 
-    private ValueTask<Problem?> TakeAgainAsync(WindowEntry accepted, BodyDigest digest, ClientTally client, Posting posting)
+    private ValueTask<Taking> TakeAgainAsync(
+        WindowEntry accepted, BodyDigest digest, ClientTally client, Posting posting, ReadOnlyMemory<byte> body)
     {
         if (accepted.Digest == digest)
-            return AppendAsync(client, posting, BatchRecordKind.Resend, body: []);
-        return new ValueTask<Problem?>(new Problem(
+            return AppendAsync(client, posting, BatchRecordKind.Resend, queue.RepeatsBody ? body.Span : []);
+        return new ValueTask<Taking>(new Problem(
             StatusCodes.Status422UnprocessableEntity,
             $"Batch id '{posting.Id.Key}' of client '{client.Name}' was used for other bytes. Give each batch an id of its own."));
     }

@@ -1,5 +1,16 @@
 namespace MetricStream.Intake;
 
+/// <summary>When a batch is answered.</summary>
+internal enum AckMode
+{
+    /// <summary>When it is durable: 200.</summary>
+    Durable,
+
+    /// <summary>When it is on its way: 202. It can be lost with the process; a batch with an id of its client's still waits to be
+    /// durable.</summary>
+    Enqueued,
+}
+
 /// <summary>The bounds of intake.</summary>
 internal sealed record IntakeOptions
 {
@@ -24,6 +35,13 @@ internal sealed record IntakeOptions
 
     /// <summary>Clients counted by name; further ones are counted together. Default 10,000.</summary>
     public int MaxClients { get; init; } = 10_000;
+
+    /// <summary>What a 2xx means (<c>--ack</c>). Default durable.</summary>
+    public AckMode Ack { get; init; }
+
+    /// <summary>Batches answered before they are durable (<see cref="AckMode.Enqueued"/>); beyond so many, requests wait. Default
+    /// 10,000.</summary>
+    public int MaxEnqueued { get; init; } = 10_000;
 
     /// <summary>After the stop has begun, requests already in hand may still be taken for this long. Default 5 s: CONTRACT.</summary>
     public TimeSpan StopGrace { get; init; } = TimeSpan.FromSeconds(5);

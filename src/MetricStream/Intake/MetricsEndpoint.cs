@@ -64,6 +64,7 @@ internal sealed partial class MetricsEndpoint : IDisposable
     private async ValueTask<Problem?> TakeAsync(HttpContext context)
     {
         var client = _ledger.Unknown;
+        var hold = default(BatchHold);
         Problem? problem;
         try
         {
@@ -89,7 +90,8 @@ internal sealed partial class MetricsEndpoint : IDisposable
                     var durableBegan = Stopwatch.GetTimestamp();
                     // Only a re-send waits for others; asking for the token costs an allocation.
                     var aborted = posting.Id.Key is null ? CancellationToken.None : context.RequestAborted;
-                    problem ??= await _acceptance.TakeAsync(client, posting, body.Json(), aborted);
+                    if (problem is null)
+                        (problem, hold) = await _acceptance.TakeAsync(client, posting, body.Json(), aborted);
                     if (problem is null)
                         Times.Add(bodyBegan, parseBegan, durableBegan);
                 }
@@ -101,7 +103,7 @@ internal sealed partial class MetricsEndpoint : IDisposable
                 // 6. The acknowledgement.
                 if (problem is null)
                 {
-                    Acknowledge(context.Response, posting);
+                    Acknowledge(context.Response, posting, hold);
                     return null;
                 }
             }
@@ -137,6 +139,7 @@ internal sealed partial class MetricsEndpoint : IDisposable
         posting.IsGzip = headers.IsGzip;
         posting.ArrivedAt = _clock.GetUtcNow();
         posting.Id = headers.Key ?? BatchId.Make(posting.ArrivedAt);
+        posting.TraceParent = request.Headers.TraceParent is [var traceParent] ? traceParent : null;
         return problem;
     }
 
@@ -162,10 +165,10 @@ internal sealed partial class MetricsEndpoint : IDisposable
         };
     }
 
-    private static void Acknowledge(HttpResponse response, in Posting posting)
+    private void Acknowledge(HttpResponse response, in Posting posting, BatchHold hold)
     {
         var writer = response.BodyWriter;
-        var answer = writer.GetSpan(BatchId.MaxBytes * 2 + 64);
+        var answer = writer.GetSpan(BatchId.MaxBytes * 2 + 96);
         Span<byte> id = stackalloc byte[BatchId.MaxBytes];
         id = id[..posting.Id.Write(id)];
 
@@ -180,7 +183,14 @@ internal sealed partial class MetricsEndpoint : IDisposable
         at = Put(answer, at, "\",\"accepted\":"u8);
         if (!posting.MetricCount.TryFormat(answer[at..], out var digits))
             throw new InvalidOperationException("The answer's buffer is too small for the number of metrics.");
-        at = Put(answer, at + digits, ",\"ack\":\"durable\"}"u8);
+        if (_options.Ack == AckMode.Enqueued)
+            response.StatusCode = StatusCodes.Status202Accepted;
+        at = Put(answer, at + digits, _options.Ack == AckMode.Enqueued ? ",\"ack\":\"enqueued\"}"u8 : hold switch
+        {
+            BatchHold.Broker => ",\"ack\":\"durable\",\"held\":\"broker\"}"u8,
+            BatchHold.Spill => ",\"ack\":\"durable\",\"held\":\"spill\"}"u8,
+            _ => ",\"ack\":\"durable\"}"u8,
+        });
         response.ContentType = "application/json";
         response.ContentLength = at;
         writer.Advance(at);

@@ -48,6 +48,14 @@ internal readonly record struct BatchRecord(
         return FixedBytes + clientId.Length + batchId.Length;
     }
 
+    /// <summary>Reads back what <see cref="WriteHeader"/> wrote.</summary>
+    public static long ReadHeader(ReadOnlySpan<byte> header, out ReadOnlySpan<byte> clientId, out ReadOnlySpan<byte> batchId)
+    {
+        clientId = header.Slice(FixedBytes, header[2]);
+        batchId = header.Slice(FixedBytes + header[2], header[3]);
+        return BinaryPrimitives.ReadInt64LittleEndian(header[8..]);
+    }
+
     /// <summary>Reads a record. False when the bytes are no record of a version this program knows.</summary>
     public static bool TryRead(ReadOnlyMemory<byte> record, out BatchRecord batch)
     {

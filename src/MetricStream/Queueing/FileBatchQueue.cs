@@ -23,7 +23,7 @@ internal sealed class FileBatchQueue(DurableQueue queue) : IBatchQueue
     /// <summary>The write and the fsync of their group, as each record had it.</summary>
     public TimeHistogram Syncs { get; } = new();
 
-    public ValueTask<long> AppendAsync(ReadOnlySpan<byte> header, ReadOnlySpan<byte> body)
+    public ValueTask<long> AppendAsync(ReadOnlySpan<byte> header, ReadOnlySpan<byte> body, string? traceParent = null)
     {
         var began = Stopwatch.GetTimestamp();
         return TranslateAsync(queue.AppendAsync(header, body), began);

@@ -5,12 +5,18 @@ namespace MetricStream.Queueing;
 /// </summary>
 internal interface IBatchQueue
 {
+    /// <summary>The position of a record that waits in Kafka's local spill and has none in Kafka yet.</summary>
+    const long InSpill = -1;
+
+    /// <summary>Whether the record of a re-send carries its body again: in Kafka every record is a batch that anybody can read.</summary>
+    bool RepeatsBody => false;
+
     /// <summary>
     /// Appends one record, <paramref name="header"/> (see <see cref="BatchRecord.WriteHeader"/>) followed by <paramref name="body"/>.
-    /// Both are copied before the call returns. Completes with the record's position once the record is durable; faults, or throws, with
-    /// <see cref="IntakeRefusedException"/> when it is not promised.
+    /// Both are copied before the call returns. Completes with the record's position, or <see cref="InSpill"/>, once the record is durable;
+    /// faults, or throws, with <see cref="IntakeRefusedException"/> when it is not promised. The W3C trace context is that of the request.
     /// </summary>
-    ValueTask<long> AppendAsync(ReadOnlySpan<byte> header, ReadOnlySpan<byte> body);
+    ValueTask<long> AppendAsync(ReadOnlySpan<byte> header, ReadOnlySpan<byte> body, string? traceParent = null);
 }
 
 /// <summary>Why the queue promises nothing for a record.</summary>
@@ -27,6 +33,9 @@ internal enum IntakeRefusal
 
     /// <summary>The queue is closing: the server stops.</summary>
     Closed,
+
+    /// <summary>Kafka refuses the record, or its outcome is unknown and the disk failed as well; the message says more.</summary>
+    Rejected,
 
     /// <summary>The queue has failed for good (a failed fsync); only a restart with a working disk helps.</summary>
     Faulted,

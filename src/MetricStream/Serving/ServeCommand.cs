@@ -1,5 +1,6 @@
 using System.Collections;
 using System.CommandLine;
+using MetricStream.Kafka;
 
 namespace MetricStream.Serving;
 
@@ -25,7 +26,13 @@ internal static class ServeCommand
                 Arity = ArgumentArity.ZeroOrOne,
             },
             new Option<string>("--data") { Description = "Folder for queue and store (./metricstream-data).", HelpName = "DIR" },
-            new Option<string>("--queue") { Description = "Where acknowledged batches go: file.", HelpName = "file" },
+            new Option<string>("--queue") { Description = "Where acknowledged batches go: file or kafka (file).", HelpName = "file|kafka" },
+            .. KafkaCommandLine.Options(),
+            new Option<string>("--ack")
+            {
+                Description = "What a 2xx means: durable, or enqueued, which is answered 202 and can be lost (durable).",
+                HelpName = "durable|enqueued",
+            },
             new Option<string>("--store") { Description = "The consumer's store: sqlite or none (sqlite).", HelpName = "sqlite|none" },
             new Option<string>("--retention") { Description = "How long samples are kept (30d).", HelpName = "TIME" },
             new Option<string>("--id-window") { Description = "How long batch ids and posted batches are kept (24h).", HelpName = "TIME" },
@@ -61,6 +68,8 @@ internal static class ServeCommand
         {
             if (result.GetResult(option) is not { Implicit: false } found)
                 continue;
+            if (KafkaCommandLine.TryTake(option.Name, found.Tokens, given))
+                continue;
             given[OptionNames.ToKey(option.Name)] = found.Tokens.Count == 0 ? "true" : found.Tokens[^1].Value;
         }
         return given;
@@ -80,7 +89,9 @@ internal static class ServeCommand
         }
         try
         {
-            return await Server.RunAsync(settings, cancellation);
+            return settings.Kafka is null
+                ? await Server.RunAsync(settings, cancellation)
+                : await KafkaServer.RunAsync(settings, settings.Kafka, cancellation);
         }
         catch (StartRefusedException refused)
         {

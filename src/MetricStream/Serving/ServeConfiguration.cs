@@ -1,10 +1,11 @@
 using System.Net;
+using MetricStream.Kafka;
 
 namespace MetricStream.Serving;
 
 /// <summary>
 /// Turns the layers of configuration into settings: command line over <c>METRICSTREAM__…</c> over
-/// <c>SSE_CONSUMER_POOL_SIZE</c> over <c>appsettings.json</c> over defaults.
+/// <c>SSE_CONSUMER_POOL_SIZE</c> and <c>KAFKA_…</c> over <c>appsettings.json</c> over defaults.
 /// </summary>
 internal static class ServeConfiguration
 {
@@ -33,14 +34,10 @@ internal static class ServeConfiguration
         IConfigurationRoot root;
         try
         {
-            root = new ConfigurationBuilder()
-                .SetBasePath(folder)
-                .AddJsonFile("appsettings.json", optional: true, reloadOnChange: false)
-                .AddInMemoryCollection(environment.Where(e => e.Key == PoolSizeVariable)
-                    .Select(e => KeyValuePair.Create($"{Section}:SseConsumerPoolSize", (string?)e.Value)))
-                .AddInMemoryCollection(ours.Select(e => KeyValuePair.Create(ConfigurationKey(e.Key), (string?)e.Value)))
-                .AddInMemoryCollection(commandLine.Select(e => KeyValuePair.Create($"{Section}:{e.Key}", e.Value)))
-                .Build();
+            root = Build(withKafka: false);
+            // A KAFKA_… variable is for every service on the machine: only one that uses Kafka reads it.
+            if (QueueKind.Kafka.ToString().Equals(root[$"{Section}:Queue"], StringComparison.OrdinalIgnoreCase))
+                root = Build(withKafka: true);
         }
         catch (Exception error) when (error is InvalidDataException or FormatException or IOException)
         {
@@ -49,8 +46,20 @@ internal static class ServeConfiguration
         }
         var reader = new SettingReader(root.GetSection(Section));
         var settings = Read(reader);
+        settings = settings with { Kafka = KafkaConfiguration.Read(reader, settings, environment) };
         reader.RefuseUnknown();
         return reader.Violations.Count == 0 ? (settings, []) : (null, reader.Violations);
+
+        IConfigurationRoot Build(bool withKafka) => new ConfigurationBuilder()
+            .SetBasePath(folder)
+            .AddJsonFile("appsettings.json", optional: true, reloadOnChange: false)
+            .AddInMemoryCollection(environment.Where(e => e.Key == PoolSizeVariable)
+                .Select(e => KeyValuePair.Create($"{Section}:SseConsumerPoolSize", (string?)e.Value)))
+            .AddInMemoryCollection(environment.Where(e => withKafka && e.Key == KafkaConfiguration.ServersVariable)
+                .Select(e => KeyValuePair.Create($"{Section}:BootstrapServers", (string?)e.Value)))
+            .AddInMemoryCollection(ours.Select(e => KafkaConfiguration.Named(ConfigurationKey(e.Key), e.Value)))
+            .AddInMemoryCollection(commandLine.Select(e => KeyValuePair.Create($"{Section}:{e.Key}", e.Value)))
+            .Build();
     }
 
     private static string ConfigurationKey(string variable) =>
@@ -66,6 +75,7 @@ internal static class ServeConfiguration
             Insecure = reader.Flag("Insecure"),
             Data = reader.Text("Data", defaults.Data),
             Queue = reader.OneOf("Queue", defaults.Queue),
+            Ack = reader.OneOf("Ack", defaults.Ack),
             Store = reader.OneOf("Store", defaults.Store),
             Retention = reader.Time("Retention", defaults.Retention, TimeSpan.FromSeconds(1), TimeSpan.FromDays(36500)),
             IdWindow = reader.Time("IdWindow", defaults.IdWindow, TimeSpan.FromSeconds(1), TimeSpan.FromDays(36500)),

@@ -1,4 +1,6 @@
 using System.Net;
+using MetricStream.Intake;
+using MetricStream.Kafka;
 
 namespace MetricStream.Serving;
 
@@ -7,6 +9,9 @@ internal enum QueueKind
 {
     /// <summary>A durable queue on local disk.</summary>
     File,
+
+    /// <summary>A topic of Kafka, with a spill on local disk for the time it is away.</summary>
+    Kafka,
 }
 
 /// <summary>Where batches end.</summary>
@@ -33,6 +38,11 @@ internal sealed record ServeSettings
 
     public QueueKind Queue { get; init; } = QueueKind.File;
 
+    /// <summary>Set exactly with <see cref="QueueKind.Kafka"/>.</summary>
+    public KafkaOptions? Kafka { get; init; }
+
+    public AckMode Ack { get; init; }
+
     public StoreKind Store { get; init; } = StoreKind.Sqlite;
 
     /// <summary>How long samples are kept.</summary>
@@ -52,6 +62,9 @@ internal sealed record ServeSettings
     public int SseMaxSubscribers { get; init; } = 2000;
 
     public string QueueFolder => Path.Combine(Data, "queue");
+
+    /// <summary>Where batches wait while Kafka is away.</summary>
+    public string SpillFolder => Path.Combine(Data, "spill");
 
     public string StoreFile => Path.Combine(Data, "store", "metrics.db");
 }

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using EvenKeel.Queue;
 using MetricStream.Intake;
+using MetricStream.Kafka;
 using MetricStream.Page;
 using MetricStream.Queueing;
 using MetricStream.Storing;
@@ -35,6 +36,7 @@ internal static partial class Server
         using var data = DataDirectory.Open(settings.Data);
         await using var app = Build(settings);
         var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("MetricStream");
+        LeftBehind.RefuseSpill(settings);
         // 2. The queue, repaired; then the store, which knows up to where the queue is stored.
         using var queue = OpenQueue(settings, log);
         using var file = OpenStore(settings);
@@ -48,9 +50,17 @@ internal static partial class Server
         using var upkeep = new StoreUpkeep(
             file, ledger, new Retention(file, windows, time, app.Services.GetRequiredService<ILogger<Retention>>()), time, log);
         var state = OrRefuse(() => new ServerState(settings, queue, batches, file, ledger) { Loop = loop });
-        var options = new IntakeOptions { MaxBodyBytes = settings.MaxBodyBytes, IdWindow = settings.IdWindow, StopGrace = IntakeEnds };
+        var options = new IntakeOptions
+        {
+            MaxBodyBytes = settings.MaxBodyBytes,
+            IdWindow = settings.IdWindow,
+            StopGrace = IntakeEnds,
+            Ack = settings.Ack,
+        };
+        var acceptance = new BatchAcceptance(batches, store, options, time);
+        acceptance.Lost += reason => LogLost(log, reason);
         using var intake = new MetricsEndpoint(
-            new BatchAcceptance(batches, store, options, time), options, ledger, time,
+            acceptance, options, ledger, time,
             app.Services.GetRequiredService<ILogger<MetricsEndpoint>>());
         var streaming = new StreamOptions { Readers = settings.SseConsumerPoolSize, MaxSubscribers = settings.SseMaxSubscribers };
         using var stream = new StreamHub(queue, store, streaming, time, log);
@@ -113,7 +123,7 @@ internal static partial class Server
         return remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero;
     }
 
-    private static WebApplication Build(ServeSettings settings)
+    internal static WebApplication Build(ServeSettings settings)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "MetricStream" });
         // What the host says when it cannot listen, StartRefusedException says in one line.
@@ -175,7 +185,7 @@ internal static partial class Server
     }
 
     /// <summary>What is first read after both are open may show damage that opening did not.</summary>
-    private static T OrRefuse<T>(Func<T> make)
+    internal static T OrRefuse<T>(Func<T> make)
     {
         try
         {
@@ -187,7 +197,7 @@ internal static partial class Server
         }
     }
 
-    private static SqliteMetricStore OpenStore(ServeSettings settings)
+    internal static SqliteMetricStore OpenStore(ServeSettings settings)
     {
         try
         {
@@ -200,7 +210,7 @@ internal static partial class Server
         }
     }
 
-    private static async Task ListenAsync(WebApplication app, ServeSettings settings, CancellationToken cancellation)
+    internal static async Task ListenAsync(WebApplication app, ServeSettings settings, CancellationToken cancellation)
     {
         try
         {
@@ -214,7 +224,7 @@ internal static partial class Server
         }
     }
 
-    private static string Address(WebApplication app) =>
+    internal static string Address(WebApplication app) =>
         app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
 
     [LoggerMessage(101, LogLevel.Information, "Listening on {Address}, data in {Data}.")]
@@ -236,6 +246,9 @@ internal static partial class Server
     [LoggerMessage(106, LogLevel.Warning,
         "The store was busy at the deadline; its open transaction is rolled back and done again at the next start.")]
     private static partial void LogLoopBusy(ILogger log);
+
+    [LoggerMessage(108, LogLevel.Error, "A batch that was answered 202 (--ack enqueued) is lost: {Reason}")]
+    internal static partial void LogLost(ILogger log, string reason);
 
     [LoggerMessage(107, LogLevel.Information, "Stopped after {Seconds:0.0} s.")]
     private static partial void LogStopped(ILogger log, double seconds);

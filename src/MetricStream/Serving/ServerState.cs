@@ -1,5 +1,6 @@
 using EvenKeel.Queue;
 using MetricStream.Intake;
+using MetricStream.Kafka;
 using MetricStream.Queueing;
 using MetricStream.Storing;
 
@@ -55,7 +56,7 @@ internal sealed class ServerState(ServeSettings settings, DurableQueue queue, Fi
         var source = StoreLoop.SourceOf(queue);
         var position = account.Positions.TryGetValue(source, out var known) ? known : Loop is null ? queue.Acked : 0;
         var durable = queue.Durable;
-        var earlierQueues = account.Positions.Where(p => p.Key != source).Sum(p => p.Value);
+        var earlierQueues = account.Positions.Where(p => p.Key != source && p.Key != KafkaAccount.DeliveredSource).Sum(p => p.Value);
         var unsaved = ledger.Snapshot().Sum(c => c.UnsavedRejected);
         return new ConservationLaw(
             durable + earlierQueues, counters.Stored, Math.Max(0, durable - position), 0, counters.Duplicates,

@@ -80,6 +80,33 @@ internal sealed class SettingReader(IConfiguration section)
         return fallback;
     }
 
+    public bool Has(string key)
+    {
+        _known.Add(key);
+        return section.GetSection(key).Exists();
+    }
+
+    /// <summary>Named values: <c>Key:name = value</c>, or numbered <c>Key:0 = "name=value"</c>, or one <c>Key = "name=value"</c>.</summary>
+    public Dictionary<string, string> Pairs(string key)
+    {
+        _known.Add(key);
+        var pairs = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var part in section.GetSection(key).GetChildren().Prepend(section.GetSection(key)))
+        {
+            if (part.Value is not { } value)
+                continue;
+            var isNumbered = part.Key.Equals(key, StringComparison.OrdinalIgnoreCase) || part.Key.All(char.IsAsciiDigit);
+            var at = value.IndexOf('=', StringComparison.Ordinal);
+            if (!isNumbered)
+                pairs[part.Key] = value.Trim();
+            else if (at > 0)
+                pairs[value[..at].Trim()] = value[(at + 1)..].Trim();
+            else
+                Violate(key, value, "write name=value, with librdkafka's name");
+        }
+        return pairs;
+    }
+
     public void Violate(string key, string value, string fix) => Violations.Add($"{Option(key)} is '{value}': {fix}.");
 
     /// <summary>A key that nothing read is a misspelling, or an option that this version does not have: it must not be taken for

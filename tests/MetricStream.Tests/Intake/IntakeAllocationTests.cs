@@ -67,7 +67,7 @@ public sealed class IntakeAllocationTests
     /// <summary>A queue that keeps nothing but completes later, as one that waits for a disk does.</summary>
     private sealed class SuspendingQueue : IBatchQueue
     {
-        public ValueTask<long> AppendAsync(ReadOnlySpan<byte> header, ReadOnlySpan<byte> body) => LaterAsync();
+        public ValueTask<long> AppendAsync(ReadOnlySpan<byte> header, ReadOnlySpan<byte> body, string? traceParent) => LaterAsync();
 
         [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
         private static async ValueTask<long> LaterAsync()

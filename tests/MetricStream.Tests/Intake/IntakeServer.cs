@@ -216,7 +216,7 @@ internal sealed class ScriptedQueue : IBatchQueue
 
     public int Count => _records.Count;
 
-    public ValueTask<long> AppendAsync(ReadOnlySpan<byte> header, ReadOnlySpan<byte> body)
+    public ValueTask<long> AppendAsync(ReadOnlySpan<byte> header, ReadOnlySpan<byte> body, string? traceParent)
     {
         var record = new byte[header.Length + body.Length];
         header.CopyTo(record);

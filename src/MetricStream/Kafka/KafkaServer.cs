@@ -1,0 +1,173 @@
+using System.Diagnostics;
+using EvenKeel.Kafka;
+using MetricStream.Intake;
+using MetricStream.Serving;
+using MetricStream.Storing;
+
+namespace MetricStream.Kafka;
+
+/// <summary>
+/// One server with its queue in Kafka, from start to exit. What it opens, in this order, it closes in the reverse.
+/// </summary>
+internal static partial class KafkaServer
+{
+    // The stop, from SIGTERM on, 20 s in all: what a balancer needs to see that the server is not ready, the end of intake, the drain.
+    private static readonly TimeSpan NotReadyGrace = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan IntakeEnds = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan SpillEnds = TimeSpan.FromSeconds(14);
+    private static readonly TimeSpan StartWait = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan SaveEvery = TimeSpan.FromSeconds(1);
+
+    public static async Task<int> RunAsync(ServeSettings settings, KafkaOptions kafka, CancellationToken cancellation)
+    {
+        // 1. The data directory is ours alone, and has a name.
+        using var data = DataDirectory.Open(settings.Data);
+        var ids = AcceptanceIds.Of(settings.Data);
+        await using var app = Server.Build(settings);
+        var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("MetricStream");
+        var time = TimeProvider.System;
+
+        // 2. The file that keeps the counters, then the spill; what an earlier process left there goes to Kafka from now on.
+        using var file = Server.OpenStore(settings);
+        LeftBehind.RefuseFileQueue(settings, file);
+        var started = Stopwatch.GetTimestamp();
+        await using var survey = OrRefuse(() => new TopicSurvey(kafka, time, log));
+        survey.Start();
+        await using var source = Server.OrRefuse(() => KafkaIntake.Open(settings, kafka, ids, file, log));
+        await source.ConnectAsync(cancellation);
+        await WaitAsync(survey.Known, StartWait - Stopwatch.GetElapsedTime(started), time);
+
+        // 3. The parts that share them.
+        var ledger = new IntakeLedger();
+        var windows = new RetentionWindows { Samples = settings.Retention, BatchIds = settings.IdWindow };
+        using var upkeep = new StoreUpkeep(
+            file, ledger, new Retention(file, windows, time, app.Services.GetRequiredService<ILogger<Retention>>()), time, log);
+        var state = Server.OrRefuse(() => new KafkaState(settings, source, file, ledger, survey));
+        var options = new IntakeOptions
+        {
+            MaxBodyBytes = settings.MaxBodyBytes,
+            IdWindow = settings.IdWindow,
+            StopGrace = IntakeEnds,
+            Ack = settings.Ack,
+        };
+        var acceptance = new BatchAcceptance(source.Batches, store: null, options, time);
+        acceptance.Lost += reason => Server.LogLost(log, reason);
+        using var intake = new MetricsEndpoint(
+            acceptance, options, ledger, time, app.Services.GetRequiredService<ILogger<MetricsEndpoint>>());
+        app.UseRouting();
+        app.UseProblemPages();
+        intake.Map(app);
+        new KafkaEndpoints(state, kafka, intake.Times, acceptance).Map(app);
+
+        // 4. A port that is in use ends the start here.
+        await Server.ListenAsync(app, settings, cancellation);
+        upkeep.Start();
+        using var saving = new CancellationTokenSource();
+        var saves = SaveAsync(source.Account, log, time, saving.Token);
+        LogListening(log, Server.Address(app), kafka.Topic, settings.Data);
+        Console.WriteLine($"MetricStream is listening on {Server.Address(app)}");
+
+        // 5. Until somebody stops it.
+        var stopRequested = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var onStop = app.Lifetime.ApplicationStopping.Register(() => stopRequested.TrySetResult());
+        using var onCancel = cancellation.Register(() => stopRequested.TrySetResult());
+        await stopRequested.Task;
+        await StopAsync(app, intake, state, upkeep);
+        await saving.CancelAsync();
+        await saves;
+        Save(source.Account, log);
+        return acceptance.LostCount == 0 ? 0 : 1;
+    }
+
+    private static async Task StopAsync(WebApplication app, MetricsEndpoint intake, KafkaState state, StoreUpkeep upkeep)
+    {
+        var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("MetricStream");
+        var time = TimeProvider.System;
+        var began = Stopwatch.GetTimestamp();
+        LogStopping(log);
+        // 1. Not ready, and no new batch; those in hand have until the end of intake.
+        state.Draining = true;
+        intake.BeginStop();
+        await Task.Delay(NotReadyGrace, time);
+        // 2. The listener closes; connections still busy then are cut.
+        using (var cut = new CancellationTokenSource(Remaining(began, IntakeEnds + NotReadyGrace)))
+            await app.StopAsync(cut.Token);
+        // 3. What is on its way, and in the spill, goes to Kafka until the deadline; the rest is on disk.
+        await upkeep.StopAsync();
+        using var hurry = new CancellationTokenSource(Remaining(began, SpillEnds));
+        var report = await state.Intake.Producer.DrainAsync(hurry.Token);
+        // 4. What is left is said.
+        if (report.LeftInSpill > 0)
+            LogLeft(log, report.LeftInSpill);
+        if (report.Refused > 0 || report.Unknown > 0)
+            LogRefused(log, report.Refused, report.Unknown);
+        LogStopped(log, Stopwatch.GetElapsedTime(began).TotalSeconds);
+    }
+
+    private static async Task SaveAsync(KafkaAccount account, ILogger log, TimeProvider time, CancellationToken stop)
+    {
+        using var timer = new PeriodicTimer(SaveEvery, time);
+        using var ended = stop.Register(timer.Dispose); // A disposed timer answers false instead of throwing.
+        while (await timer.WaitForNextTickAsync(CancellationToken.None))
+            Save(account, log);
+    }
+
+    private static void Save(KafkaAccount account, ILogger log)
+    {
+        try
+        {
+            account.Save();
+        }
+        catch (StoreUnavailableException unavailable)
+        {
+            LogNotSaved(log, unavailable.Message);
+        }
+    }
+
+    private static async Task WaitAsync(Task known, TimeSpan limit, TimeProvider time)
+    {
+        if (limit <= TimeSpan.Zero)
+            return;
+        using var stop = new CancellationTokenSource(limit, time);
+        var over = new TaskCompletionSource();
+        using var registration = stop.Token.Register(() => over.TrySetResult());
+        await Task.WhenAny(known, over.Task);
+    }
+
+    private static T OrRefuse<T>(Func<T> make)
+    {
+        try
+        {
+            return make();
+        }
+        catch (KafkaException refused)
+        {
+            throw new StartRefusedException(refused.Message, refused);
+        }
+    }
+
+    private static TimeSpan Remaining(long began, TimeSpan deadline)
+    {
+        var remaining = deadline - Stopwatch.GetElapsedTime(began);
+        return remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero;
+    }
+
+    [LoggerMessage(221, LogLevel.Information, "Listening on {Address}, batches to topic '{Topic}', data in {Data}.")]
+    private static partial void LogListening(ILogger log, string address, string topic, string data);
+
+    [LoggerMessage(222, LogLevel.Information, "Stopping: no new batches are taken.")]
+    private static partial void LogStopping(ILogger log);
+
+    [LoggerMessage(223, LogLevel.Warning,
+        "{Left} acknowledged batches are not in Kafka yet; they are in the spill and go there at the next start.")]
+    private static partial void LogLeft(ILogger log, long left);
+
+    [LoggerMessage(224, LogLevel.Warning, "{Refused} batches were refused and {Unknown} have no known outcome; their clients were told.")]
+    private static partial void LogRefused(ILogger log, long refused, long unknown);
+
+    [LoggerMessage(225, LogLevel.Warning, "The count of delivered batches is kept in memory, its file does not take it now: {Reason}")]
+    private static partial void LogNotSaved(ILogger log, string reason);
+
+    [LoggerMessage(226, LogLevel.Information, "Stopped after {Seconds:0.0} s.")]
+    private static partial void LogStopped(ILogger log, double seconds);
+}

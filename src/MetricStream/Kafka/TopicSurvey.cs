@@ -1,0 +1,189 @@
+using EvenKeel.Kafka;
+using EvenKeel.Kafka.Native;
+
+namespace MetricStream.Kafka;
+
+/// <summary>What is known of the topic. Null where the cluster did not tell.</summary>
+/// <param name="Partitions">How many it has; 0 before it is known.</param>
+/// <param name="Replicas">Copies of the partition that has the fewest.</param>
+/// <param name="MinInSync">How many of them must have a batch before it is acknowledged.</param>
+internal sealed record TopicReport(int Partitions, int? Replicas, int? MinInSync)
+{
+    public const int SafeReplicas = 3;
+    public const int SafeInSync = 2;
+
+    /// <summary>Whether what the topic acknowledges survives a power loss: Kafka answers before it fsyncs, so copies must.</summary>
+    public bool? SurvivesPowerLoss =>
+        Replicas is null || MinInSync is null ? null : Replicas >= SafeReplicas && MinInSync >= SafeInSync;
+}
+
+/// <summary>
+/// Looks after the topic over a client of its own: makes it when it is absent, finds out how safe it is, and where its partitions end.
+/// Goes on asking while the cluster is away.
+/// </summary>
+internal sealed partial class TopicSurvey : IAsyncDisposable
+{
+    private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Question = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan AdminQuestion = TimeSpan.FromSeconds(5);
+
+    private readonly KafkaOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly ClientHandle _client;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource _known = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile TopicReport _report = new(0, null, null);
+    private volatile long[] _ends = [];
+    private Task _running = Task.CompletedTask;
+
+    // The survey's loop only.
+    private bool _isRefused;
+    private bool _wasAsked;
+
+    /// <exception cref="KafkaException">librdkafka refuses a property.</exception>
+    public TopicSurvey(KafkaOptions options, TimeProvider time, ILogger log)
+    {
+        _options = options;
+        _time = time;
+        _log = log;
+        var settings = options.Client.ForAdmin();
+        using var configuration = new ClientConfiguration();
+        foreach (var (name, value) in settings.Properties)
+            configuration.Set(name, value);
+        configuration.Set("client.id", "metricstream-admin").Set("bootstrap.servers", settings.BootstrapServers)
+            .Set("log_level", "0"); // Nobody polls this client; a refusal comes as the answer to its request.
+        _client = CreationGate.Create(ClientKind.Producer, configuration, EventKinds.None);
+    }
+
+    public TopicReport Report => _report;
+
+    /// <summary>Ends when the topic is there, or the cluster refuses to make it.</summary>
+    public Task Known => _known.Task;
+
+    /// <summary>The end of a partition when it was last asked for; 0 before.</summary>
+    public long EndOf(int partition) => _ends is var ends && partition < ends.Length ? ends[partition] : 0;
+
+    public void Start() => _running = RunAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _running;
+        await _client.DisposeAsync();
+        _stop.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        using var timer = new PeriodicTimer(Every, _time);
+        using var ended = _stop.Token.Register(timer.Dispose); // A disposed timer answers false instead of throwing.
+        do
+        {
+            try
+            {
+                await LookAsync();
+            }
+            catch (KafkaException away)
+            {
+                // The next look asks again; whether batches get through is the producer's to say.
+                LogNotAnswered(_options.Topic, away.Message);
+            }
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+                break;
+            }
+        }
+        while (await timer.WaitForNextTickAsync());
+    }
+
+    private async Task LookAsync()
+    {
+        // 1. All topics are asked for: a question for one by name makes a broker create it as it likes.
+        var found = await Task.Run(() => _client.Metadata(null, Question), _stop.Token);
+        var topic = found.Topics.FirstOrDefault(topic => topic.Name == _options.Topic && topic.Partitions.Count > 0);
+
+        // 2. Absent: it is made, where that is allowed.
+        if (topic is null)
+        {
+            if (!_isRefused)
+                await CreateAsync();
+            return;
+        }
+
+        // 3. How safe it is, once.
+        if (!_wasAsked)
+            await DescribeAsync(topic.Partitions.Count);
+
+        // 4. Where its partitions end.
+        var ends = new long[topic.Partitions.Count];
+        for (var partition = 0; partition < ends.Length; partition++)
+        {
+            var asked = partition;
+            ends[partition] = await Task.Run(() => _client.QueryWatermarks(_options.Topic, asked, Question).High, _stop.Token);
+        }
+        _ends = ends;
+    }
+
+    private async Task CreateAsync()
+    {
+        try
+        {
+            await TopicAdmin.CreateAsync(_client, _options.Topic, _options.Partitions, -1, AdminQuestion, _stop.Token);
+            LogCreated(_options.Topic, _options.Partitions);
+        }
+        catch (KafkaException refused) when (refused.Code is not (KafkaErrorCode.TimedOut or KafkaErrorCode.Transport
+            or KafkaErrorCode.TopicAlreadyExists or KafkaErrorCode.AllBrokersDown or KafkaErrorCode.RequestTimedOut))
+        {
+            _isRefused = true;
+            LogNotCreated(_options.Topic, refused.Message, _options.Partitions);
+            _known.TrySetResult();
+        }
+    }
+
+    private async Task DescribeAsync(int partitions)
+    {
+        try
+        {
+            var found = await TopicAdmin.DescribeAsync(_client, _options.Topic, AdminQuestion, _stop.Token);
+            _report = new TopicReport(partitions, found.Replicas, found.MinInSyncReplicas);
+            if (_report.SurvivesPowerLoss == false)
+            {
+                LogWeak(_options.Topic, found.Replicas, found.MinInSyncReplicas, TopicReport.SafeReplicas, TopicReport.SafeInSync);
+            }
+        }
+        catch (KafkaException refused) when (refused.Code is not (KafkaErrorCode.TimedOut or KafkaErrorCode.Transport))
+        {
+            _report = new TopicReport(partitions, null, null);
+            LogNotDescribed(_options.Topic, refused.Message);
+        }
+        if (partitions != _options.Partitions)
+            LogPartitions(_options.Topic, partitions, _options.Partitions);
+        _wasAsked = true;
+        _known.TrySetResult();
+    }
+
+    [LoggerMessage(201, LogLevel.Information,
+        "Topic '{Topic}' is made, with {Partitions} partitions and the broker's default replication.")]
+    private partial void LogCreated(string topic, int partitions);
+
+    [LoggerMessage(202, LogLevel.Warning,
+        "Topic '{Topic}' is absent and cannot be made from here: {Reason} Make it, with {Partitions} partitions; until then batches "
+        + "wait in the spill, unless the broker makes it by itself.")]
+    private partial void LogNotCreated(string topic, string reason, int partitions);
+
+    [LoggerMessage(203, LogLevel.Warning,
+        "Topic '{Topic}' has {Replicas} replica(s) and min.insync.replicas {InSync}: what it acknowledges may not survive a power loss. "
+        + "Give it {SafeReplicas} and {SafeInSync} or more.")]
+    private partial void LogWeak(string topic, int replicas, int inSync, int safeReplicas, int safeInSync);
+
+    [LoggerMessage(204, LogLevel.Warning, "Whether topic '{Topic}' survives a power loss is not known: {Reason}")]
+    private partial void LogNotDescribed(string topic, string reason);
+
+    [LoggerMessage(205, LogLevel.Debug, "No answer about topic '{Topic}': {Reason}")]
+    private partial void LogNotAnswered(string topic, string reason);
+
+    [LoggerMessage(206, LogLevel.Information,
+        "Topic '{Topic}' has {Partitions} partitions; --partitions {Wanted} is for a topic that is absent.")]
+    private partial void LogPartitions(string topic, int partitions, int wanted);
+}
