@@ -55,18 +55,20 @@ internal sealed class DirectPath : UndeliveredSink
     /// <summary>Ends the waiting of a drain.</summary>
     public void Hurry() => _hurry.Cancel();
 
-    /// <summary>Takes no more records; when this ends, each has its outcome or is in the result, in the order of acceptance.</summary>
+    /// <summary>What it did not deliver, in the order in which it was accepted; all of it once the path has ended.</summary>
+    public IReadOnlyList<UndeliveredRecord> GivenBack()
+    {
+        lock (_gate)
+            return [.. _givenBack.OrderBy(record => record.Sequence)];
+    }
+
+    /// <summary>Takes no more records; when this ends, each has its outcome or is among those given back.</summary>
     /// <param name="atOnce">Purges; otherwise the producer's drain limits hold, as long as nothing fails.</param>
-    public async Task<IReadOnlyList<UndeliveredRecord>> EndAsync(bool atOnce)
+    public async Task EndAsync(bool atOnce)
     {
         if (atOnce)
             await _hurry.CancelAsync().ConfigureAwait(false);
         await _producer.DrainAsync(cancellationToken: _hurry.Token).ConfigureAwait(false);
         _ = _producer.DisposeAsync().AsTask();
-        lock (_gate)
-        {
-            _givenBack.Sort((one, other) => one.Sequence.CompareTo(other.Sequence));
-            return _givenBack;
-        }
     }
 }

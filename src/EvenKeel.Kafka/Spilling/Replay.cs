@@ -198,7 +198,16 @@ internal sealed class Replay
 
     private async Task<DeliveryOutcome[]> SendAsync(List<SpilledRecord> window)
     {
-        _client ??= new ReplayClient(_context.Client, _context.Notices);
+        try
+        {
+            _client ??= new ReplayClient(_context.Client, _context.Notices);
+        }
+        catch (KafkaException refused)
+        {
+            // No client now, for want of threads or files: later, then.
+            _context.Notices.Tell(new ProducerNotice(ProducerNoticeKind.BrokerError, refused.Message, refused.Code, refused));
+            return [.. window.Select(_ => DeliveryOutcome.Refused(KafkaErrorCode.OutOfResources, refused.Message))];
+        }
         var sent = _client.SendAsync(window);
         try
         {

@@ -85,7 +85,8 @@ internal sealed partial class SpillRoute
     {
         lock (_gate)
         {
-            var path = _direct;
+            if (_direct is not { } path)
+                return null;
             _direct = null;
             _isTakingOver = true;
             foreach (var lane in _lanes.Values)

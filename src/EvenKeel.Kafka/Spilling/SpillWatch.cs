@@ -103,8 +103,14 @@ internal sealed class SpillWatch(SpillRoute route, SpillOptions options, NoticeB
     {
         if (route.BeginTakeover() is not { } path)
             return;
-        var records = await path.EndAsync(atOnce: true).ConfigureAwait(false);
-        route.TakeBack(path, records, isAway);
+        try
+        {
+            await path.EndAsync(atOnce: true).ConfigureAwait(false);
+        }
+        finally
+        {
+            route.TakeBack(path, path.GivenBack(), isAway);
+        }
         await OpenAsync().ConfigureAwait(false);
     }
 

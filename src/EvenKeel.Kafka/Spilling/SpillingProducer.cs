@@ -220,8 +220,8 @@ public sealed class SpillingProducer : IRecordProducer
         if (_route.BeginTakeover() is { } path)
         {
             using var hurried = hurry.UnsafeRegister(static path => ((DirectPath)path!).Hurry(), path);
-            var records = await path.EndAsync(atOnce: _route.IsAway).ConfigureAwait(false);
-            _route.TakeBack(path, records, isAway: false);
+            await path.EndAsync(atOnce: _route.IsAway).ConfigureAwait(false);
+            _route.TakeBack(path, path.GivenBack(), isAway: false);
         }
 
         // 3. Until all is on disk, and, where Kafka takes it, replayed.
