@@ -95,7 +95,7 @@ public sealed class ReliableProducer : IRecordProducer
     /// <summary>Takes a record for a caller of its own, if there is room and nobody waits for it.</summary>
     internal bool TryTake(scoped in OutgoingRecord record, int headerBytes, PendingSend send)
     {
-        var admission = _context.Backlog.TryQueue(record, headerBytes, send);
+        var admission = _context.Backlog.TryQueue(record, headerBytes, send, feedsLone: true);
         if (admission == Admission.Lone)
             _loop.FeedLone();
         return admission is Admission.Queued or Admission.Lone;

@@ -47,6 +47,7 @@ public sealed class OutageTests : IDisposable
         await using var producer = _spills.Producer(broker, rule);
         var sent = Enumerable.Range(0, 3000).Select(i => ($"key-{i % 7}", $"{i}")).ToList();
         await All(sent[..500].Select(record => Send(producer, "outage", record.Item1, record.Item2)));
+        await UntilState(producer, SpillState.Direct);
         broker.Faults.TakeDown();
 
         var during = sent[500..2000].Select(record => Send(producer, "outage", record.Item1, record.Item2)).ToList();
