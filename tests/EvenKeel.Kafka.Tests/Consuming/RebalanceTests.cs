@@ -31,12 +31,12 @@ public sealed class RebalanceTests
         await FillAsync(broker, topic, 500, from: 500);
         await heard.Until(all => all.Different >= 1000);
 
-        AssertHandled(1000, kind, protocol, heard, first);
+        AssertHandled(1000, kind, heard, first);
         await two.StopAsync(cancellationToken: Cancellation);
         await Until(() => one.Positions().Count == 4, () => $"{first}");
         await FillAsync(broker, topic, 100, from: 1000);
         await heard.Until(all => all.Different >= 1100);
-        AssertHandled(1100, kind, protocol, heard, first);
+        AssertHandled(1100, kind, heard, first);
         Assert.DoesNotContain(first.Notices, notice => notice.Kind is ConsumerNoticeKind.Lost or ConsumerNoticeKind.Defect);
     }
 
@@ -99,11 +99,14 @@ public sealed class RebalanceTests
         await Until(() => one.Counters.Taken == 40, () => $"{told}");
         await using var two = new ReliableConsumer(
             Options(broker, "revoke", "revoke", protocol), (record, _) => heard.Take(record), others.Take);
-        await Until(() => one.Loop.Membership.IsChanging, () => $"{told}");
+
+        // Of the partition that goes, perhaps nothing runs: then the change is over at once.
+        await Until(
+            () => one.Loop.Membership.IsChanging || told.Notices.Any(notice => notice.Kind == ConsumerNoticeKind.Revoked), () => $"{told}");
         goOn.Release(1000);
         await heard.Until(all => all.Different >= 40);
 
-        AssertHandled(40, BrokerKinds.Embedded, protocol, heard, told);
+        AssertHandled(40, BrokerKinds.Embedded, heard, told);
         Assert.DoesNotContain(told.Notices, notice => notice.Kind is ConsumerNoticeKind.Abandoned or ConsumerNoticeKind.Lost);
     }
 
@@ -159,13 +162,13 @@ public sealed class RebalanceTests
     }
 
     /// <summary>
-    /// Each record once; but the embedded broker refuses commits while an eager group rebalances, which a real one takes. What was refused
-    /// then comes again, and not without a word.
+    /// Each record once; but the embedded broker refuses commits while a group rebalances, which a real one takes. What was refused then
+    /// comes again, and not without a word.
     /// </summary>
-    private static void AssertHandled(int count, string kind, string protocol, Heard heard, Heard told)
+    private static void AssertHandled(int count, string kind, Heard heard, Heard told)
     {
         var numbers = heard.Records.Select(record => record.Number).ToList();
-        var isRefused = kind == BrokerKinds.Embedded && protocol == Eager && told.Notices.Any(notice =>
+        var isRefused = kind == BrokerKinds.Embedded && told.Notices.Any(notice =>
             notice is { Kind: ConsumerNoticeKind.CommitFailed, Error: KafkaErrorCode.RebalanceInProgress });
         Assert.Equal(Enumerable.Range(0, count), (isRefused ? numbers.Distinct() : numbers).Order());
     }
