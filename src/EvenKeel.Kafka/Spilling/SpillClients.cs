@@ -42,7 +42,9 @@ internal static class SpillClients
         return producer with
         {
             DeliveryTimeout = NoTimeout,
-            MaxRecords = Spilling.Replay.MaxRecords,
+
+            // One more than a window: a full one is no backlog to warn of.
+            MaxRecords = Spilling.Replay.MaxRecords + 1,
             MaxBytes = Math.Min(1L << 30, Spilling.Replay.MaxBytes + 2L * producer.MaxRecordBytes),
             MaxWaitingSends = 0,
             BacklogWarningShare = 1,
