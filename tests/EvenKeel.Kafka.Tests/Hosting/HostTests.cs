@@ -277,7 +277,9 @@ public sealed class HostTests
         var folder = Directory.CreateTempSubdirectory("evenkeel-hosted-spill-").FullName;
         var spill = new SpillOptions
         {
-            Directory = folder, Acknowledgement = SpillAcknowledgement.Disk, SpillAfter = TimeSpan.FromMilliseconds(200),
+            Directory = folder,
+            Acknowledgement = SpillAcknowledgement.Disk,
+            SpillAfter = TimeSpan.FromMilliseconds(200),
         };
         using var host = Hosts.Build(
             broker.BootstrapServers, kafka => kafka.AddSpillingProducer(spill),

@@ -160,9 +160,17 @@ public sealed class KafkaSettingsTests
         {
             Properties = new Dictionary<string, string>
             {
-                ["acks"] = "all", ["enable.idempotence"] = "true", ["queue.buffering.max.ms"] = "3", ["delivery.timeout.ms"] = "60000",
-                ["message.max.bytes"] = "2000000", ["batch.num.messages"] = "7", ["queue.buffering.max.messages"] = "50",
-                ["queue.buffering.max.kbytes"] = "4096", ["retries"] = "9", ["retry.backoff.ms"] = "11", ["group.id"] = "consumers-only",
+                ["acks"] = "all",
+                ["enable.idempotence"] = "true",
+                ["queue.buffering.max.ms"] = "3",
+                ["delivery.timeout.ms"] = "60000",
+                ["message.max.bytes"] = "2000000",
+                ["batch.num.messages"] = "7",
+                ["queue.buffering.max.messages"] = "50",
+                ["queue.buffering.max.kbytes"] = "4096",
+                ["retries"] = "9",
+                ["retry.backoff.ms"] = "11",
+                ["group.id"] = "consumers-only",
             },
         };
 

@@ -236,7 +236,11 @@ public sealed class SpillDiskTests : IDisposable
             },
             new SpillOptions
             {
-                Directory = "", SpillAfter = TimeSpan.FromSeconds(2), MaxBytes = 1, MaxWaitingSends = 0, MaxPendingCallers = 0,
+                Directory = "",
+                SpillAfter = TimeSpan.FromSeconds(2),
+                MaxBytes = 1,
+                MaxWaitingSends = 0,
+                MaxPendingCallers = 0,
             }));
         string[] names = ["Directory", "SpillAfter", "MaxBytes", "MaxWaitingSends", "MaxPendingCallers", "enable.gapless.guarantee"];
         foreach (var name in names)

@@ -25,8 +25,20 @@ public sealed class ClientStatisticsTests
         Assert.Equal(
             new BrokerStatistics
             {
-                Host = "::1", Port = 9092, IsUp = true, Queued = 2, InFlight = 1, Retries = 4, TimedOut = 5, Errors = 3, Disconnects = 6,
-                BytesSent = 9, BytesReceived = 8, RoundTrips = 3, RoundTripMeanUs = 1500, RoundTripP99Us = 9000,
+                Host = "::1",
+                Port = 9092,
+                IsUp = true,
+                Queued = 2,
+                InFlight = 1,
+                Retries = 4,
+                TimedOut = 5,
+                Errors = 3,
+                Disconnects = 6,
+                BytesSent = 9,
+                BytesReceived = 8,
+                RoundTrips = 3,
+                RoundTripMeanUs = 1500,
+                RoundTripP99Us = 9000,
             },
             Assert.Single(statistics.Brokers));
         Assert.Equal(new PartitionStatistics("t", 0) { Queued = 11, InFlight = 7, Lag = 8 }, Assert.Single(statistics.Partitions));
