@@ -92,8 +92,11 @@ public sealed class CloseTests
         var report = await stop;
 
         Assert.Equal((true, 0L), (report.LeftGroup, report.AbandonedRecords));
-        Assert.Equal([0], heard.Records.Select(record => record.Number));
-        Assert.Equal(new long[] { 1 }, await CommittedAsync(broker, "finish", "finish", 1));
+
+        // How many were begun before the stop was seen is the machine's to say; as many are committed, and no more.
+        var handled = heard.Records.Select(record => record.Number).ToList();
+        Assert.Equal(Enumerable.Range(0, handled.Count), handled);
+        Assert.Equal(new long[] { handled.Count }, await CommittedAsync(broker, "finish", "finish", 1));
     }
 
     [Fact]
