@@ -1,4 +1,6 @@
 using EvenKeel.Kafka.Producing;
+using EvenKeel.Kafka.Settings;
+using Microsoft.Extensions.Logging;
 
 namespace EvenKeel.Kafka.Hosting;
 
@@ -44,6 +46,20 @@ internal sealed class BrokerReach(Func<TimeSpan, CancellationToken, Task> ask, F
         }
         if (isRefusal)
             _refused.TrySetResult();
+    }
+
+    /// <summary>The start of a hosted producer: waits for the first answer, and logs what came. Refused credentials fail it.</summary>
+    public async Task StartAsync(string name, ProducerSettings settings, ILogger logger, CancellationToken cancellationToken)
+    {
+        foreach (var note in settings.Notes)
+            HostingLog.Note(logger, name, note);
+        var (isReached, why) = await AwaitFirstAsync(cancellationToken).ConfigureAwait(false);
+        if (isReached)
+            HostingLog.Connected(logger, name, settings.Options.BootstrapServers);
+        else if (Refusal is { } refusal)
+            throw CredentialRefusal.Of(name, settings.Options, refusal);
+        else
+            HostingLog.NotConnected(logger, name, settings.Options.BootstrapServers, why);
     }
 
     /// <summary>Waits for the first answer: at most 5 s, and not after a refusal.</summary>

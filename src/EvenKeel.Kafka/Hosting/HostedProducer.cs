@@ -32,18 +32,8 @@ internal sealed class HostedProducer : HostedPart
 
     public override IReadOnlyList<string> Violations => _settings.Violations;
 
-    public override async Task StartAsync(CancellationToken cancellationToken)
-    {
-        foreach (var note in _settings.Notes)
-            HostingLog.Note(_logger, Name, note);
-        var (isReached, why) = await _reach.AwaitFirstAsync(cancellationToken).ConfigureAwait(false);
-        if (isReached)
-            HostingLog.Connected(_logger, Name, _settings.Options.BootstrapServers);
-        else if (_reach.Refusal is { } refusal)
-            throw CredentialRefusal.Of(Name, _settings.Options, refusal);
-        else
-            HostingLog.NotConnected(_logger, Name, _settings.Options.BootstrapServers, why);
-    }
+    public override Task StartAsync(CancellationToken cancellationToken) =>
+        _reach.StartAsync(Name, _settings, _logger, cancellationToken);
 
     public override async Task StopAsync(TimeSpan? limit, CancellationToken hurry)
     {

@@ -294,6 +294,6 @@ internal sealed class Replay
         if (_client is not { } client)
             return;
         _client = null;
-        await client.DisposeAsync().ConfigureAwait(false);
+        await client.EndAsync().ConfigureAwait(false);
     }
 }

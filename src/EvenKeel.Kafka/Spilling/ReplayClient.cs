@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using EvenKeel.Kafka.Producing;
 
 namespace EvenKeel.Kafka.Spilling;
@@ -6,7 +7,8 @@ namespace EvenKeel.Kafka.Spilling;
 /// A client that sends records of one lane, window after window. After the first that is not delivered it sends nothing more, and each of
 /// the window still gets its outcome: what was not delivered was passed by no later record.
 /// </summary>
-internal sealed class ReplayClient : UndeliveredSink, IAsyncDisposable
+[SuppressMessage("Reliability", "CA1001", Justification = "EndAsync is its end; a source without timer and wait handle holds nothing.")]
+internal sealed class ReplayClient : UndeliveredSink
 {
     private readonly ReliableProducer _producer;
     private readonly PendingSendPool _sends;
@@ -50,9 +52,11 @@ internal sealed class ReplayClient : UndeliveredSink, IAsyncDisposable
 
     public override void Fail() => Stop();
 
-    public ValueTask DisposeAsync()
+    /// <summary>Ends when every record has its outcome; nobody waits for librdkafka to take down its connections.</summary>
+    public async Task EndAsync()
     {
         Stop();
-        return _producer.DisposeAsync();
+        await _producer.DrainAsync().ConfigureAwait(false);
+        _ = _producer.DisposeAsync().AsTask();
     }
 }

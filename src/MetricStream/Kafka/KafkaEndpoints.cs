@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using MetricStream.Intake;
@@ -14,18 +13,9 @@ internal sealed class KafkaEndpoints(KafkaState state, KafkaOptions options, Int
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapMethods("/health/live", ProblemPages.Reads, (RequestDelegate)(context => AnswerAsync(context, null)));
-        routes.MapMethods("/health/ready", ProblemPages.Reads, (RequestDelegate)(context => AnswerAsync(context, state.NotReady())));
+        HealthRoutes.Map(routes, state.NotReady);
         routes.MapMethods("/api/stats", ProblemPages.Reads, (RequestDelegate)(context => TryAsync(context, StatsAsync)));
         routes.MapMethods("/metrics", ProblemPages.Reads, (RequestDelegate)(context => TryAsync(context, MetricsAsync)));
-    }
-
-    private static Task AnswerAsync(HttpContext context, string? reason)
-    {
-        context.Response.StatusCode = reason is null ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
-        context.Response.ContentType = "text/plain; charset=utf-8";
-        context.Response.Headers.CacheControl = "no-store";
-        return context.Response.WriteAsync(reason ?? "ok", context.RequestAborted);
     }
 
     private static async Task TryAsync(HttpContext context, Func<HttpContext, Task> answer)
@@ -48,7 +38,7 @@ internal sealed class KafkaEndpoints(KafkaState state, KafkaOptions options, Int
         context.Response.Headers.CacheControl = "no-store";
         await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
         json.WriteStartObject();
-        WriteLaw(json, law.Law);
+        StatsJson.WriteLaw(json, law.Law);
         WriteClients(json, clients);
         json.WriteStartObject("intake");
         json.WriteNumber("batches", times.Batches);
@@ -60,18 +50,6 @@ internal sealed class KafkaEndpoints(KafkaState state, KafkaOptions options, Int
         WriteQueue(json, law);
         json.WriteEndObject();
         await json.FlushAsync(context.RequestAborted);
-    }
-
-    private static void WriteLaw(Utf8JsonWriter json, in ConservationLaw law)
-    {
-        json.WriteNumber("acknowledged", law.Acknowledged);
-        json.WriteNumber("stored", law.Stored);
-        json.WriteNumber("queued", law.Queued);
-        json.WriteNumber("spilled", law.Spilled);
-        json.WriteNumber("duplicates", law.Duplicates);
-        json.WriteNumber("quarantined", law.Quarantined);
-        json.WriteNumber("dead_lettered", law.DeadLettered);
-        json.WriteNumber("rejected", law.Rejected);
     }
 
     private static void WriteClients(Utf8JsonWriter json, IReadOnlyList<ClientCounters> clients)
@@ -126,34 +104,29 @@ internal sealed class KafkaEndpoints(KafkaState state, KafkaOptions options, Int
         var page = new StringBuilder();
         var law = state.Law();
         var counters = state.Intake.Producer.Counters;
-        Line(page, "counter", "metricstream_batches_acknowledged_total", "Batches made durable, acknowledged re-sends included.",
+        PrometheusPage.Counter(page, "metricstream_batches_acknowledged_total", "Batches made durable, acknowledged re-sends included.",
             law.Law.Acknowledged);
-        Line(page, "counter", "metricstream_batches_stored_total", "Batches in the store.", law.Law.Stored);
-        Line(page, "counter", "metricstream_batches_duplicate_total", "Acknowledged re-sends of known batches.", law.Law.Duplicates);
-        Line(page, "counter", "metricstream_batches_quarantined_total", "Records that the disk damaged.", law.Law.Quarantined);
-        Line(page, "counter", "metricstream_batches_rejected_total", "Batches refused with a reason.", law.Law.Rejected);
-        Line(page, "gauge", "metricstream_batches_dead_lettered", "Records that the store or Kafka refuses for good.",
+        PrometheusPage.Counter(page, "metricstream_batches_stored_total", "Batches in the store.", law.Law.Stored);
+        PrometheusPage.Counter(page, "metricstream_batches_duplicate_total", "Acknowledged re-sends of known batches.", law.Law.Duplicates);
+        PrometheusPage.Counter(page, "metricstream_batches_quarantined_total", "Records that the disk damaged.", law.Law.Quarantined);
+        PrometheusPage.Counter(page, "metricstream_batches_rejected_total", "Batches refused with a reason.", law.Law.Rejected);
+        PrometheusPage.Gauge(page, "metricstream_batches_dead_lettered", "Records that the store or Kafka refuses for good.",
             law.Law.DeadLettered);
-        Line(page, "gauge", "metricstream_batches_queued", "Acknowledged batches in Kafka that wait for the store.", law.Law.Queued);
-        Line(page, "gauge", "metricstream_batches_spilled", "Acknowledged batches that wait for Kafka.", law.Law.Spilled);
-        Line(page, "gauge", "metricstream_batches_missing", "What the conservation law cannot account for; 0 at rest.", law.Missing);
-        Line(page, "gauge", "metricstream_queue_bytes", "Bytes of the spill on disk.", counters.SpillBytes);
-        Line(page, "gauge", "metricstream_queue_max_bytes", "Bytes at which intake answers 503.", state.MaxQueueBytes);
-        Line(page, "gauge", "metricstream_queue_oldest_seconds", "Age of the oldest batch in the spill.",
+        PrometheusPage.Gauge(page, "metricstream_batches_queued", "Acknowledged batches in Kafka that wait for the store.", law.Law.Queued);
+        PrometheusPage.Gauge(page, "metricstream_batches_spilled", "Acknowledged batches that wait for Kafka.", law.Law.Spilled);
+        PrometheusPage.Gauge(page, "metricstream_batches_missing", "What the conservation law cannot account for; 0 at rest.", law.Missing);
+        PrometheusPage.Gauge(page, "metricstream_queue_bytes", "Bytes of the spill on disk.", counters.SpillBytes);
+        PrometheusPage.Gauge(page, "metricstream_queue_max_bytes", "Bytes at which intake answers 503.", state.MaxQueueBytes);
+        PrometheusPage.Gauge(page, "metricstream_queue_oldest_seconds", "Age of the oldest batch in the spill.",
             counters.OldestAge.TotalSeconds);
-        Line(page, "counter", "metricstream_intake_parse_seconds_total", "Time in validating acknowledged batches.",
+        PrometheusPage.Counter(page, "metricstream_intake_parse_seconds_total", "Time in validating acknowledged batches.",
             times.Parse.TotalSeconds);
-        Line(page, "counter", "metricstream_intake_durable_seconds_total", "Time acknowledged batches waited to be durable, summed.",
+        PrometheusPage.Counter(page, "metricstream_intake_durable_seconds_total", "Time acknowledged batches waited to be durable, summed.",
             times.Durable.TotalSeconds);
-        Line(page, "gauge", "metricstream_ready", "1 when a batch posted now can be made durable.", state.NotReady() is null ? 1 : 0);
+        PrometheusPage.Gauge(page, "metricstream_ready", "1 when a batch posted now can be made durable.", state.NotReady() is null ? 1 : 0);
         context.Response.ContentType = PrometheusPage.ContentType;
         await context.Response.WriteAsync(page.ToString(), context.RequestAborted);
     }
-
-    private static void Line(StringBuilder page, string type, string name, string help, double value) => page
-        .Append("# HELP ").Append(name).Append(' ').Append(help).Append('\n')
-        .Append("# TYPE ").Append(name).Append(' ').Append(type).Append('\n')
-        .Append(name).Append(' ').Append(value.ToString("R", CultureInfo.InvariantCulture)).Append('\n');
 
     private static void WriteNumber(Utf8JsonWriter json, string name, int? value)
     {

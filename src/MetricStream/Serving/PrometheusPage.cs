@@ -37,9 +37,9 @@ internal static class PrometheusPage
         return page.ToString();
     }
 
-    private static void Counter(StringBuilder page, string name, string help, double value) => Line(page, name, help, "counter", value);
+    public static void Counter(StringBuilder page, string name, string help, double value) => Line(page, name, help, "counter", value);
 
-    private static void Gauge(StringBuilder page, string name, string help, double value) => Line(page, name, help, "gauge", value);
+    public static void Gauge(StringBuilder page, string name, string help, double value) => Line(page, name, help, "gauge", value);
 
     private static void Line(StringBuilder page, string name, string help, string type, double value) => page
         .Append("# HELP ").Append(name).Append(' ').Append(help).Append('\n')

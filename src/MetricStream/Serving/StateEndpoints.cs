@@ -11,19 +11,10 @@ internal sealed class StateEndpoints(ServerState state, IntakeTimes times, Stats
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapMethods("/health/live", ProblemPages.Reads, (RequestDelegate)(context => AnswerAsync(context, null)));
-        routes.MapMethods("/health/ready", ProblemPages.Reads, (RequestDelegate)(context => AnswerAsync(context, state.NotReady())));
+        HealthRoutes.Map(routes, state.NotReady);
         routes.MapMethods("/api/stats", ProblemPages.Reads, (RequestDelegate)StatsAsync);
         routes.MapMethods("/api/stats/history", ProblemPages.Reads, (RequestDelegate)HistoryAsync);
         routes.MapMethods("/metrics", ProblemPages.Reads, (RequestDelegate)MetricsAsync);
-    }
-
-    private static Task AnswerAsync(HttpContext context, string? reason)
-    {
-        context.Response.StatusCode = reason is null ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
-        context.Response.ContentType = "text/plain; charset=utf-8";
-        context.Response.Headers.CacheControl = "no-store";
-        return context.Response.WriteAsync(reason ?? "ok", context.RequestAborted);
     }
 
     private async Task MetricsAsync(HttpContext context)

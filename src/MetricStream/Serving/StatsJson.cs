@@ -14,14 +14,7 @@ internal sealed class StatsJson(ServerState state, IntakeTimes times, ServerPuls
     {
         json.WriteStartObject();
         WriteState(json);
-        json.WriteNumber("acknowledged", law.Acknowledged);
-        json.WriteNumber("stored", law.Stored);
-        json.WriteNumber("queued", law.Queued);
-        json.WriteNumber("spilled", law.Spilled);
-        json.WriteNumber("duplicates", law.Duplicates);
-        json.WriteNumber("quarantined", law.Quarantined);
-        json.WriteNumber("dead_lettered", law.DeadLettered);
-        json.WriteNumber("rejected", law.Rejected);
+        WriteLaw(json, law);
         json.WriteNumber("missing", law.Missing);
         WriteClients(json, clients);
         WriteRates(json);
@@ -34,6 +27,19 @@ internal sealed class StatsJson(ServerState state, IntakeTimes times, ServerPuls
         json.WriteNumber("dropped", stream?.Dropped ?? 0);
         json.WriteEndObject();
         json.WriteEndObject();
+    }
+
+    /// <summary>The numbers of the conservation law, whatever the queue.</summary>
+    public static void WriteLaw(Utf8JsonWriter json, in ConservationLaw law)
+    {
+        json.WriteNumber("acknowledged", law.Acknowledged);
+        json.WriteNumber("stored", law.Stored);
+        json.WriteNumber("queued", law.Queued);
+        json.WriteNumber("spilled", law.Spilled);
+        json.WriteNumber("duplicates", law.Duplicates);
+        json.WriteNumber("quarantined", law.Quarantined);
+        json.WriteNumber("dead_lettered", law.DeadLettered);
+        json.WriteNumber("rejected", law.Rejected);
     }
 
     /// <summary>The seconds of the last five minutes that end after <paramref name="afterUnixMs"/>, by column.</summary>

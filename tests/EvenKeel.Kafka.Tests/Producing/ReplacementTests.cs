@@ -24,8 +24,15 @@ public sealed class ReplacementTests
         await using var producer = new ReliableProducer(Options(broker) with
         {
             BatchRecords = 10,
-            Properties = new Dictionary<string, string> { ["max.in.flight.requests.per.connection"] = "1" },
+            Properties = new Dictionary<string, string>
+            {
+                ["max.in.flight.requests.per.connection"] = "1",
+                ["topic.metadata.refresh.interval.ms"] = "-1",
+            },
         });
+
+        // A metadata request that waits for its answer would hold the one slot in flight.
+        await producer.WarmUpAsync(["fatal"], Deadline, Cancellation);
         Assert.True((await producer.Send("fatal", "key", "warm")).IsDelivered);
         broker.Faults.SetRoundTripTime(TimeSpan.FromMinutes(5));
         broker.Faults.StartRecording();
