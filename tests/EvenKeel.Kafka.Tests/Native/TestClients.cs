@@ -65,7 +65,8 @@ internal static class TestClients
     }
 
     /// <summary>Serves a consumer's queue, rebalances included, until the condition holds; hands over each fetched record.</summary>
-    public static unsafe void ServeUntil(ClientHandle consumer, EventQueue queue, Func<bool> condition, Action<nint>? onRecord = null)
+    public static unsafe void ServeUntil(ClientHandle consumer, EventQueue queue, Func<bool> condition, Action<nint>? onRecord = null,
+        Func<string>? state = null)
     {
         var start = Stopwatch.GetTimestamp();
         var seen = new List<string>();
@@ -93,7 +94,8 @@ internal static class TestClients
                     break;
             }
             if (Stopwatch.GetElapsedTime(start) > Deadline)
-                throw new TimeoutException($"The condition did not hold within {Deadline}. Seen: {string.Join(" | ", seen)}");
+                throw new TimeoutException(
+                    $"The condition did not hold within {Deadline}. {state?.Invoke()} Seen: {string.Join(" | ", seen)}");
         }
     }
 

@@ -91,7 +91,7 @@ internal sealed class Spills : IDisposable
     }
 
     public static async Task<List<SeenRecord>> ReadUntilAsync(
-        IBroker broker, string topic, int partitions, Func<SeenRecord, bool> isLast, bool isNothing)
+        IBroker broker, string topic, int partitions, Func<SeenRecord, bool> isLast, bool isNothing, Func<string>? state = null)
     {
         await using var consumer = Consumer(broker.BootstrapServers, NewName("read"));
         using var queue = EventQueue.Consumer(consumer);
@@ -103,11 +103,14 @@ internal sealed class Spills : IDisposable
         }
         var records = new List<SeenRecord>();
         var isOver = isNothing;
-        ServeUntil(consumer, queue, () => isOver, record =>
-        {
-            records.Add(See(record));
-            isOver |= isLast(records[^1]);
-        });
+        ServeUntil(
+            consumer, queue, () => isOver, record =>
+            {
+                records.Add(See(record));
+                isOver |= isLast(records[^1]);
+            },
+            () => $"{records.Count} records of '{topic}' were read, by partition: "
+                + string.Join(", ", records.CountBy(record => record.Partition)) + $". {state?.Invoke()}");
         return records;
     }
 

@@ -11,21 +11,26 @@ internal sealed class GroupHistory
 {
     private readonly ConcurrentQueue<Written> _written = new();
     private readonly ConcurrentQueue<Handled> _handled = new();
+    private readonly ConcurrentDictionary<(int Partition, long Offset), byte> _different = new();
     private readonly ConcurrentQueue<Committed> _committed = new();
     private readonly ConditionalWeakTable<PartitionLedger, string> _assignments = [];
     private int _lastAssignment;
 
     public int WrittenCount => _written.Count;
 
-    public int HandledDifferent => _handled.Select(one => (one.Partition, one.Offset)).Distinct().Count();
+    public int HandledDifferent => _different.Count;
 
     public IReadOnlyCollection<Committed> Commits => _committed;
 
     public void Write(string topic, string key, DeliveryOutcome outcome) =>
         _written.Enqueue(new Written(topic, outcome.Partition, outcome.Offset, key));
 
-    public void Handle(ReceivedRecord record) => _handled.Enqueue(new Handled(
-        Stopwatch.GetTimestamp(), Assignment(record.View.Place.Page.Ledger), record.Topic, record.Partition, record.Offset));
+    public void Handle(ReceivedRecord record)
+    {
+        _handled.Enqueue(new Handled(
+            Stopwatch.GetTimestamp(), Assignment(record.View.Place.Page.Ledger), record.Topic, record.Partition, record.Offset));
+        _different.TryAdd((record.Partition, record.Offset), 0);
+    }
 
     /// <summary>The rule, with each commit that it makes written down.</summary>
     public CommitRule Watch(CommitRule rule) => rule with
