@@ -14,6 +14,10 @@ internal static unsafe partial class Librdkafka
     [LibraryImport(Library, EntryPoint = "rd_kafka_topic_partition_list_add", StringMarshalling = StringMarshalling.Utf8)]
     public static partial NativePartition* PartitionListAdd(NativePartitionList* list, string topic, int partition);
 
+    /// <summary>For a partition that an event handed out by itself, outside a list.</summary>
+    [LibraryImport(Library, EntryPoint = "rd_kafka_topic_partition_destroy")]
+    public static partial void PartitionDestroy(NativePartition* partition);
+
     [LibraryImport(Library, EntryPoint = "rd_kafka_topic_partition_get_leader_epoch")]
     public static partial int PartitionGetLeaderEpoch(NativePartition* partition);
 
