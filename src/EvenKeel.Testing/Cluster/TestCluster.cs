@@ -1,0 +1,83 @@
+using EvenKeel.Kafka.Producing;
+
+namespace EvenKeel.Testing.Cluster;
+
+/// <summary>The one Kafka cluster of a test run, with the one producer that its tests share.</summary>
+public sealed class TestCluster : IAsyncDisposable
+{
+    private readonly Func<ValueTask>? _stop;
+    private readonly Lazy<ReliableProducer> _producer;
+    private int _disposed;
+
+    private TestCluster(IBroker broker, Func<ValueTask>? stop)
+    {
+        Broker = broker;
+        _stop = stop;
+        _producer = new Lazy<ReliableProducer>(() => new ReliableProducer(new ProducerOptions
+        {
+            BootstrapServers = broker.BootstrapServers,
+            Linger = TimeSpan.Zero,
+            DeliveryTimeout = TimeSpan.FromSeconds(30),
+            Drain = new DrainLimits { Flush = TimeSpan.FromSeconds(5), Stragglers = TimeSpan.FromSeconds(1) },
+            Properties = new Dictionary<string, string>
+            {
+                ["client.id"] = "evenkeel-testing",
+                ["socket.timeout.ms"] = "5000",
+                ["topic.metadata.refresh.fast.interval.ms"] = "50",
+            },
+        }));
+    }
+
+    /// <summary>The broker, to create topics and make faults.</summary>
+    public IBroker Broker { get; }
+
+    /// <summary>Where clients connect.</summary>
+    public string BootstrapServers => Broker.BootstrapServers;
+
+    /// <summary>It runs inside this process.</summary>
+    public bool IsEmbedded => Broker.IsEmbedded;
+
+    /// <summary>The producer of all tests, made at its first use. Sends at once, without linger.</summary>
+    public IRecordProducer Producer => _producer.Value;
+
+    /// <summary>Starts the cluster, or connects to it; ready when this returns, embedded within milliseconds.</summary>
+    /// <param name="options">Absent: the environment's, or else the embedded one.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    /// <exception cref="TimeoutException">The delegate that starts it took too long.</exception>
+    public static async Task<TestCluster> StartAsync(TestClusterOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        options ??= new TestClusterOptions();
+        if (!options.IgnoresEnvironment && TestBroker.ExternalAddress is { } address)
+            return new TestCluster(TestBroker.Connect(address), null);
+        if (options.Start is { } start)
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            var starting = start(limit.Token);
+            try
+            {
+                var started = await starting.WaitAsync(options.StartLimit, cancellationToken).ConfigureAwait(false);
+                return new TestCluster(TestBroker.Connect(started.BootstrapServers), started.StopAsync);
+            }
+            catch (TimeoutException late)
+            {
+                await limit.CancelAsync().ConfigureAwait(false);
+                throw new TimeoutException(
+                    $"The broker that TestClusterOptions.Start starts was not there after {options.StartLimit}. Make StartLimit longer, or "
+                    + $"name a running one in {TestBroker.AddressVariable}.", late);
+            }
+        }
+        return new TestCluster(EmbeddedBroker.Start(options.Embedded), null);
+    }
+
+    /// <summary>Ends the producer, then the broker, if it was started here.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        if (_producer.IsValueCreated)
+            await _producer.Value.DisposeAsync().ConfigureAwait(false);
+        await Broker.DisposeAsync().ConfigureAwait(false);
+        if (_stop is not null)
+            await _stop().ConfigureAwait(false);
+    }
+}

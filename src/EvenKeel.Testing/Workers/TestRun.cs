@@ -1,0 +1,174 @@
+using System.Collections.Concurrent;
+using EvenKeel.Testing.Cluster;
+
+namespace EvenKeel.Testing.Workers;
+
+/// <summary>
+/// The test run is one test process from its first test to its end: one cluster, the workers that its tests run on, and everything that
+/// has to be gone afterwards. A test framework's package makes one for an assembly.
+/// </summary>
+public sealed class TestRun : IAsyncDisposable
+{
+    private readonly WorkerSlots _slots;
+    private readonly RunFile _file;
+    private readonly ConcurrentDictionary<int, TestWorker> _workers = new();
+    private readonly ConcurrentDictionary<Task, string> _background = new();
+    private readonly SemaphoreSlim _starting = new(1);
+    private readonly Lock _gate = new();
+
+    // Guarded by _starting until it is set, once.
+    private TestCluster? _cluster;
+    private TopicSweep? _sweep;
+
+    // Guarded by _gate.
+    private Task? _stopping;
+
+    /// <summary>Begins a run, and sweeps what dead runs of this machine have left on its disk. Starts no broker yet.</summary>
+    /// <param name="options">Absent: the defaults.</param>
+    /// <exception cref="ArgumentException">Options are violated; the message names all of them.</exception>
+    public TestRun(TestRunOptions? options = null)
+    {
+        Options = options ?? new TestRunOptions();
+        if (Options.Validate() is { Count: > 0 } violations)
+            throw new ArgumentException(string.Join(" ", violations), nameof(options));
+        Folder = LeaseFolder.Open(Options.LeaseDirectory ?? LeaseFolder.Default);
+        _slots = new WorkerSlots(Folder);
+        _file = RunFile.Create(Folder, RunId.New(Options.Time));
+    }
+
+    /// <summary>The short id that all names of this run share.</summary>
+    public string Id => _file.Run.Text;
+
+    /// <summary>What it was set up with.</summary>
+    public TestRunOptions Options { get; }
+
+    internal LeaseFolder Folder { get; }
+
+    internal RunId RunId => _file.Run;
+
+    /// <summary>The cluster, started with the first call.</summary>
+    /// <param name="cancellationToken">Ends the start.</param>
+    public async ValueTask<TestCluster> ClusterAsync(CancellationToken cancellationToken = default)
+    {
+        if (Volatile.Read(ref _cluster) is { } started)
+            return started;
+        await _starting.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (_cluster is not null)
+                return _cluster;
+            ThrowIfStopping();
+            var cluster = await TestCluster.StartAsync(Options.Cluster, cancellationToken).ConfigureAwait(false);
+            if (!cluster.IsEmbedded)
+            {
+                // Noted before the first topic is made: from then on a crash leaves something to sweep.
+                _file.Note(TopicSweep.NoteOf(cluster.BootstrapServers));
+                _sweep = new TopicSweep(this, cluster);
+                InBackground(_sweep.RunAsync(), "Sweeping the topics of dead runs");
+            }
+            Volatile.Write(ref _cluster, cluster);
+            return cluster;
+        }
+        finally
+        {
+            _starting.Release();
+        }
+    }
+
+    /// <summary>
+    /// Leases a worker: nobody else, in this process or another on this machine, has its number until it is given back. What it made stays
+    /// and is used again by the next holder here.
+    /// </summary>
+    /// <returns>Give it back with <see cref="GiveBack"/>.</returns>
+    public TestWorker LeaseWorker()
+    {
+        ThrowIfStopping();
+        var number = _slots.Take();
+        return _workers.GetOrAdd(number, static (taken, run) => new TestWorker(run, taken), this);
+    }
+
+    /// <summary>Ends a lease.</summary>
+    /// <param name="worker">A worker of this run, with no test running on it.</param>
+    public void GiveBack(TestWorker worker)
+    {
+        ArgumentNullException.ThrowIfNull(worker);
+        worker.Rest();
+        _slots.GiveBack(worker.Number);
+    }
+
+    /// <summary>
+    /// Ends the run: closes every client, deletes the topics from a real broker, ends the cluster. What fails is a diagnostic, never an
+    /// exception: no test is to fail for it.
+    /// </summary>
+    public ValueTask DisposeAsync()
+    {
+        lock (_gate)
+            _stopping ??= StopAsync();
+        return new ValueTask(_stopping);
+    }
+
+    internal void Tell(string diagnostic) => Options.Diagnostics?.Invoke(diagnostic);
+
+    /// <summary>Lets work go on beside the tests; the end of the run waits for it, and tells its failure.</summary>
+    internal void InBackground(Task work, string what)
+    {
+        _background[work] = what;
+        _ = work.ContinueWith(
+            done =>
+            {
+                _background.TryRemove(done, out _);
+                if (done.Exception is { } failed)
+                    Tell($"{what}: {failed.GetBaseException().Message}");
+            },
+            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    private async Task StopAsync()
+    {
+        // 1. No worker is leased any more; what still runs beside the tests is waited for.
+        // 2. Clients go first: a topic that is deleted under a consumer would make it complain.
+        // 3. Topics go, and with them the note that they have to be swept.
+        // 4. The cluster and the slots.
+        await SettleAsync(_workers.Values.SelectMany(worker => worker.CloseClients()), "Closing a consumer").ConfigureAwait(false);
+        await SettleAsync([.. _background.Keys], "Work beside the tests").ConfigureAwait(false);
+        var isClean = true;
+        if (_cluster is { } cluster)
+        {
+            if (_sweep is not null)
+                isClean = await SettleAsync([_sweep.DeleteAllAsync(TopicsMade())], "Deleting the topics of this run").ConfigureAwait(false);
+            await SettleAsync([cluster.DisposeAsync().AsTask()], "Stopping the cluster").ConfigureAwait(false);
+        }
+        if (isClean)
+            _file.Clear();
+        else
+            _file.Dispose();
+        _slots.Dispose();
+        _starting.Dispose();
+    }
+
+    private string[] TopicsMade() => [.. _workers.Values.SelectMany(worker => worker.TopicsMade)];
+
+    private async Task<bool> SettleAsync(IEnumerable<Task> work, string what)
+    {
+        var all = Task.WhenAll(work);
+        try
+        {
+            await all.WaitAsync(Options.StopLimit).ConfigureAwait(false);
+            return true;
+        }
+#pragma warning disable CA1031 // An error in clean-up is told and fails nothing: the tests' results are what they are.
+        catch (Exception failed)
+        {
+            foreach (var one in all.Exception?.InnerExceptions ?? [failed])
+                Tell($"{what} at the end of the run: {one.Message}");
+            return false;
+        }
+#pragma warning restore CA1031
+    }
+
+    private void ThrowIfStopping()
+    {
+        lock (_gate)
+            ObjectDisposedException.ThrowIf(_stopping is not null, this);
+    }
+}

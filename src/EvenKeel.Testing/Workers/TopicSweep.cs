@@ -1,0 +1,92 @@
+using EvenKeel.Kafka;
+using EvenKeel.Kafka.Native;
+using EvenKeel.Testing.Cluster;
+
+namespace EvenKeel.Testing.Workers;
+
+/// <summary>
+/// The topic sweep deletes topics from a real broker: this run's at its end, and at its start those of runs that died before they could.
+/// </summary>
+internal sealed class TopicSweep(TestRun run, TestCluster cluster)
+{
+    private const int AtOnce = 16;
+    private const string NoteStart = "kafka ";
+    private static readonly TimeSpan ListWait = TimeSpan.FromSeconds(10);
+
+    public static string NoteOf(string bootstrapServers) => NoteStart + bootstrapServers;
+
+    /// <summary>Deletes what dead runs left here, and forgets the runs that left nothing anywhere else.</summary>
+    public async Task RunAsync()
+    {
+        var dead = RunFile.TakeDead(run.Folder).ToList();
+        try
+        {
+            await DeleteAllAsync(await Task.Run(StaleTopics).ConfigureAwait(false)).ConfigureAwait(false);
+            foreach (var file in dead.Where(file => file.Notes().All(note => note == NoteOf(cluster.BootstrapServers))))
+                file.Clear();
+        }
+        finally
+        {
+            dead.ForEach(file => file.Dispose());
+        }
+
+        string[] StaleTopics() => [.. Listed().Where(topic => IsStale(topic, dead))];
+    }
+
+    /// <summary>Deletes the topics, all of them if it can; those that are gone already are no error.</summary>
+    /// <exception cref="AggregateException">Some could not be deleted.</exception>
+    public async Task DeleteAllAsync(IReadOnlyCollection<string> topics)
+    {
+        var failures = new List<Exception>();
+        foreach (var group in topics.Chunk(AtOnce))
+        {
+            var deletions = Task.WhenAll(group.Select(topic => DeleteAsync(topic)));
+            await deletions.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            failures.AddRange(deletions.Exception?.InnerExceptions ?? []);
+        }
+        if (failures.Count > 0)
+            throw new AggregateException(failures);
+    }
+
+    private async Task DeleteAsync(string topic)
+    {
+        try
+        {
+            await cluster.Broker.DeleteTopicAsync(topic).ConfigureAwait(false);
+        }
+        catch (KafkaException gone) when (gone.Code == KafkaErrorCode.UnknownTopicOrPartition)
+        {
+            // Deleted by its test, or by another process that swept at the same time: what was wanted.
+            return;
+        }
+    }
+
+    private IEnumerable<string> Listed()
+    {
+        using var configuration = new ClientConfiguration()
+            .Set("client.id", "evenkeel-testing-sweep").Set("bootstrap.servers", cluster.BootstrapServers).Set("log_level", "0");
+        var client = CreationGate.Create(ClientKind.Producer, configuration, EventKinds.None);
+        try
+        {
+            return [.. client.Metadata(null, ListWait).Topics.Select(topic => topic.Name)];
+        }
+        finally
+        {
+            run.InBackground(client.CloseAsync(DestroyOptions.None), "Closing the client that listed topics");
+        }
+    }
+
+    private bool IsStale(string topic, List<RunFile> dead)
+    {
+        if (!RunId.TryOfTopic(run.Options.NamePrefix, topic, out var owner) || owner == run.RunId)
+            return false;
+        if (dead.Any(file => file.Run == owner))
+            return true;
+        return RunFile.StateOf(run.Folder, owner) switch
+        {
+            RunState.Alive => false,
+            RunState.Dead => true,
+            _ => run.Options.Time.GetUtcNow() - owner.StartedAt > run.Options.SweepAge,
+        };
+    }
+}
