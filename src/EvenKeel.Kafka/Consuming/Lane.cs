@@ -96,6 +96,8 @@ internal sealed class Lane
         {
             while (WaitForWork(ref work))
             {
+                if (!_context.Handler.IsPerRecord)
+                    work = ByPartition(work);
                 var places = CollectionsMarshal.AsSpan(work);
                 while (places.Length > 0)
                     places = places[HandleNext(places)..];
@@ -125,6 +127,16 @@ internal sealed class Lane
             (work, _incoming) = (_incoming, work);
             return true;
         }
+    }
+
+    /// <summary>The records of each partition together, in order: a call of a batch handler takes those of one, and small fetches of
+    /// several partitions come interleaved.</summary>
+    private static List<LedgerPlace> ByPartition(List<LedgerPlace> work)
+    {
+        var first = work[0].Page.Ledger;
+        return work.TrueForAll(place => place.Page.Ledger == first)
+            ? work
+            : [.. work.GroupBy(place => place.Page.Ledger).SelectMany(places => places)];
     }
 
     /// <summary>Handles the first records, as many as go into one call of the handler.</summary>

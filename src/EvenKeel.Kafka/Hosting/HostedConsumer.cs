@@ -28,7 +28,7 @@ internal sealed class HostedConsumer : HostedPart
         _subscription = subscription;
         _logger = context.Observation.Logger;
         _settings = context.Settings.ForConsumer();
-        _options = OptionsOf(_settings, subscription);
+        _options = OptionsOf(_settings, subscription.GroupId, subscription.Topics);
         _options = configure?.Invoke(_options) ?? _options;
     }
 
@@ -105,14 +105,14 @@ internal sealed class HostedConsumer : HostedPart
     }
 
     /// <summary>The settings' properties, those that are options here as options.</summary>
-    private static ConsumerOptions OptionsOf(ClientSettings settings, ConsumerSubscription subscription)
+    internal static ConsumerOptions OptionsOf(ClientSettings settings, string groupId, IReadOnlyList<string> topics)
     {
         var properties = new Dictionary<string, string>(settings.Properties);
         var options = new ConsumerOptions
         {
             BootstrapServers = settings.BootstrapServers,
-            GroupId = subscription.GroupId,
-            Topics = subscription.Topics,
+            GroupId = groupId,
+            Topics = topics,
         };
         if (properties.Remove("group.protocol", out var protocol) && protocol == "consumer")
             options = options with { Protocol = GroupProtocol.Consumer };

@@ -33,6 +33,13 @@ internal static unsafe class TopicAdmin
     public static Task<TopicDurability> DescribeAsync(ClientHandle client, string topic, TimeSpan wait, CancellationToken cancellation) =>
         Task.Run(() => Describe(client, topic, wait, cancellation), cancellation);
 
+    /// <summary>The id that the cluster gave the topic when it was made: another one after it was deleted and made again. Brokers before
+    /// 2.8 have none: the id of zeros.</summary>
+    /// <exception cref="KafkaException">There is no such topic, or no answer; <see cref="KafkaErrorCode.UnsupportedFeature"/> from the
+    /// embedded broker.</exception>
+    public static Task<string> IdAsync(ClientHandle client, string topic, TimeSpan wait, CancellationToken cancellation) =>
+        Task.Run(() => Id(client, topic, wait, cancellation), cancellation);
+
     private static void Create(
         ClientHandle client, string topic, int partitions, int replication, TimeSpan wait, CancellationToken cancellation)
     {
@@ -82,15 +89,36 @@ internal static unsafe class TopicAdmin
         }
     }
 
-    private static TopicDurability Describe(ClientHandle client, string topic, TimeSpan wait, CancellationToken cancellation)
+    private static string Id(ClientHandle client, string topic, TimeSpan wait, CancellationToken cancellation)
     {
-        var doing = $"Describing topic '{topic}'";
-        nint names;
+        var doing = $"Asking for the id of topic '{topic}'";
+        var names = Names(topic);
+        try
+        {
+            return Ask(client, AdminOperation.DescribeTopics, doing, wait,
+                (native, options, queue) => Librdkafka.DescribeTopics(native, names, options, queue),
+                answer => NativeText.Read(Librdkafka.UuidText(Librdkafka.TopicDescriptionId(Description(answer, doing)))),
+                cancellation);
+        }
+        finally
+        {
+            Librdkafka.TopicCollectionDestroy(names);
+        }
+    }
+
+    private static nint Names(string topic)
+    {
         fixed (byte* name = Encoding.UTF8.GetBytes(topic + '\0'))
         {
             var one = name;
-            names = Librdkafka.TopicCollectionOfNames(&one, 1);
+            return Librdkafka.TopicCollectionOfNames(&one, 1);
         }
+    }
+
+    private static TopicDurability Describe(ClientHandle client, string topic, TimeSpan wait, CancellationToken cancellation)
+    {
+        var doing = $"Describing topic '{topic}'";
+        var names = Names(topic);
         var resource = Librdkafka.ConfigResourceNew(TopicResource, topic);
         try
         {
@@ -111,14 +139,21 @@ internal static unsafe class TopicAdmin
         }
     }
 
-    private static (int Partitions, int Replicas) ReadDescription(nint answer, string doing)
+    private static nint Description(nint answer, string doing)
     {
         nuint count;
         var topics = Librdkafka.DescribeTopicsResultTopics(Librdkafka.EventDescribeTopicsResult(answer), &count);
         var error = Librdkafka.TopicDescriptionError(topics[0]);
         if (error != 0 && Librdkafka.ErrorObjectCode(error) != KafkaErrorCode.None)
             throw NativeErrors.Read(error, doing);
-        var partitions = Librdkafka.TopicDescriptionPartitions(topics[0], &count);
+        return topics[0];
+    }
+
+    private static (int Partitions, int Replicas) ReadDescription(nint answer, string doing)
+    {
+        nuint count;
+        var topic = Description(answer, doing);
+        var partitions = Librdkafka.TopicDescriptionPartitions(topic, &count);
         var replicas = int.MaxValue;
         for (nuint i = 0; i < count; i++)
         {

@@ -44,13 +44,9 @@ internal sealed class BatchAcceptance(IBatchQueue queue, IMetricStore? store, In
 {
     private readonly IdempotencyWindow _window = new(options, clock);
     private int _enqueued;
-    private long _lost;
 
     /// <summary>A batch that was answered 202 was not made durable after all, with the reason.</summary>
     public event Action<string>? Lost;
-
-    /// <summary>Batches answered 202 that were not made durable after all, since the start.</summary>
-    public long LostCount => Interlocked.Read(ref _lost);
 
     /// <summary>Without a problem the batch is counted as acknowledged. Else nothing was promised.</summary>
     public ValueTask<Taking> TakeAsync(ClientTally client, in Posting posting, ReadOnlyMemory<byte> body, CancellationToken aborted) =>
@@ -96,7 +92,6 @@ internal sealed class BatchAcceptance(IBatchQueue queue, IMetricStore? store, In
         }
         catch (IntakeRefusedException refused)
         {
-            Interlocked.Increment(ref _lost);
             Lost?.Invoke(refused.Message);
         }
         finally

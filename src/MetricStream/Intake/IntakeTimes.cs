@@ -13,6 +13,7 @@ internal sealed class IntakeTimes
     private long _parseTicks;
     private long _durableTicks;
     private long _refused;
+    private long _enqueuedLost;
 
     /// <summary>The validating pass of each batch.</summary>
     public TimeHistogram Parses { get; } = new();
@@ -23,6 +24,9 @@ internal sealed class IntakeTimes
 
     /// <summary>Posts that were refused, for whatever reason.</summary>
     public long Refused => Interlocked.Read(ref _refused);
+
+    /// <summary>Batches answered 202 that could not be made durable afterwards.</summary>
+    public long EnqueuedLost => Interlocked.Read(ref _enqueuedLost);
 
     public long Batches => Interlocked.Read(ref _batches);
 
@@ -43,6 +47,8 @@ internal sealed class IntakeTimes
         Parses.Add(Stopwatch.GetElapsedTime(parse, durable));
         Totals.Add(Stopwatch.GetElapsedTime(parse, end));
     }
+
+    public void AddEnqueuedLost() => Interlocked.Increment(ref _enqueuedLost);
 
     public void AddRefused() => Interlocked.Increment(ref _refused);
 }

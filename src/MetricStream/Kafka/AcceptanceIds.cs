@@ -30,6 +30,9 @@ internal sealed class AcceptanceIds
         _prefix = Encoding.ASCII.GetBytes($"ms-{server}-{run}-");
     }
 
+    /// <summary>The name of the server that a data directory belongs to; empty while it has none.</summary>
+    public static string NameIn(string data) => File.Exists(Path.Combine(data, FileName)) ? Of(data).Server : "";
+
     /// <summary>The ids of the server that a data directory belongs to, which is named here when it has no name yet.</summary>
     /// <exception cref="StartRefusedException">The name cannot be read or written.</exception>
     public static AcceptanceIds Of(string data)
@@ -66,8 +69,11 @@ internal sealed class AcceptanceIds
         return _prefix.Length + digits;
     }
 
-    /// <summary>Whether an id is that of an acceptance by another MetricStream server.</summary>
-    public bool IsOthers(ReadOnlySpan<byte> recordId) =>
-        recordId.Length > Mark.Length + ServerBytes && recordId.StartsWith(Mark)
-        && !recordId.Slice(Mark.Length, ServerBytes).SequenceEqual(_server);
+    /// <summary>This server's own part, by which the store tells its acceptances from those of others.</summary>
+    public string Server => Encoding.ASCII.GetString(_server);
+
+    /// <summary>The server whose acceptance a record id names; empty for an id that no MetricStream server wrote.</summary>
+    public static ReadOnlySpan<byte> ServerOf(ReadOnlySpan<byte> recordId) =>
+        recordId.Length > Mark.Length + ServerBytes && recordId.StartsWith(Mark) && recordId[Mark.Length + ServerBytes] == (byte)'-'
+            ? recordId.Slice(Mark.Length, ServerBytes) : [];
 }

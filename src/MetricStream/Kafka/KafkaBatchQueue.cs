@@ -24,14 +24,24 @@ internal sealed class KafkaBatchQueue(SpillingProducer producer, string topic, A
 
     private readonly ConcurrentDictionary<int, long> _ends = new();
     private volatile bool _wasFull;
+    private long _taken;
 
     public bool RepeatsBody => true;
 
     /// <summary>True from a batch that the spill had no room for until one is taken.</summary>
     public bool WasFull => _wasFull;
 
+    /// <summary>Batches made durable since the start, in Kafka or in the spill.</summary>
+    public long Taken => Interlocked.Read(ref _taken);
+
+    /// <summary>From the send to the outcome, as each batch that went straight had it.</summary>
+    public TimeHistogram Sends { get; } = new();
+
     /// <summary>The offset after the last batch that went straight to the partition from here; 0 if there was none.</summary>
     public long EndOf(int partition) => _ends.GetValueOrDefault(partition);
+
+    /// <summary>The topic was made anew: its offsets begin again.</summary>
+    public void ForgetEnds() => _ends.Clear();
 
     public ValueTask<long> AppendAsync(ReadOnlySpan<byte> header, ReadOnlySpan<byte> body, string? traceParent = null)
     {
@@ -46,22 +56,25 @@ internal sealed class KafkaBatchQueue(SpillingProducer producer, string topic, A
         if (hasTrace)
             headers[3] = RecordHeader.Of(TraceHeader, traceParent!);
         return FinishAsync(producer.SendAsync(
-            new OutgoingRecord(topic, client, body) { Headers = headers, TimestampMs = arrivedUnixMs }));
+            new OutgoingRecord(topic, client, body) { Headers = headers, TimestampMs = arrivedUnixMs }), Stopwatch.GetTimestamp());
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<long> FinishAsync(ValueTask<DeliveryOutcome> send)
+    private async ValueTask<long> FinishAsync(ValueTask<DeliveryOutcome> send, long began)
     {
         var outcome = await send.ConfigureAwait(false);
         switch (outcome.Status)
         {
             case DeliveryStatus.Delivered:
                 _wasFull = false;
+                Interlocked.Increment(ref _taken);
+                Sends.Add(Stopwatch.GetElapsedTime(began));
                 _ends.AddOrUpdate(
                     outcome.Partition, static (_, end) => end, static (_, known, end) => Math.Max(known, end), outcome.Offset + 1);
                 return outcome.Offset;
             case DeliveryStatus.Spilled:
                 _wasFull = false;
+                Interlocked.Increment(ref _taken);
                 return IBatchQueue.InSpill;
             default:
                 throw Translate(outcome);

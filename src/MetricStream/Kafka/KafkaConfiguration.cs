@@ -63,11 +63,8 @@ internal static class KafkaConfiguration
         };
         reader.Violations.AddRange(Violations(options, settings)
             .Where(violation => servers.Length > 0 || !violation.StartsWith(ServersKey, StringComparison.Ordinal)));
-        if (options.Role != ServerRole.Intake)
-        {
-            reader.Violations.Add(
-                "--queue kafka takes batches into Kafka and does not store them in this version: say --role intake, or use --queue file.");
-        }
+        if (options.Role == ServerRole.Store && settings.Store == StoreKind.None)
+            reader.Violations.Add("--role store with --store none does nothing: name a store, or say --role intake.");
         return options;
     }
 

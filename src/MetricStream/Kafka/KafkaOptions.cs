@@ -1,3 +1,5 @@
+using EvenKeel.Kafka.Consuming;
+using EvenKeel.Kafka.Hosting;
 using EvenKeel.Kafka.Producing;
 using EvenKeel.Kafka.Settings;
 
@@ -22,6 +24,9 @@ internal sealed record KafkaOptions
     public const string DefaultTopic = "metrics";
     public const int DefaultPartitions = 4;
 
+    private const string InstanceId = "group.instance.id";
+    private const int LetterRoom = 1 << 20;
+
     /// <summary>Where the cluster is, with librdkafka's own properties.</summary>
     public required KafkaSettings Client { get; init; }
 
@@ -39,6 +44,28 @@ internal sealed record KafkaOptions
         MaxRecordBytes = (int)Math.Min(options.MaxRecordBytes, maxQueueBytes / 4),
         Drain = new DrainLimits { Flush = TimeSpan.FromSeconds(6), Stragglers = TimeSpan.FromSeconds(2) },
     });
+
+    /// <summary>Where records go that cannot be stored.</summary>
+    public string DeadLetters => Topic + "-dead-letter";
+
+    /// <summary>Room for the headers of a letter beside a record of any size that the topic takes.</summary>
+    public ProducerOptions LetterProducer()
+    {
+        var options = Client.ForProducer().Options;
+        return options with { Linger = TimeSpan.Zero, MaxRecordBytes = options.MaxRecordBytes + LetterRoom };
+    }
+
+    /// <summary>The member's options. It is a static one: a server that comes back within the session finds its partitions as they were,
+    /// instead of waiting until the group has given up the one that was killed.</summary>
+    public ConsumerOptions Member(string server)
+    {
+        var settings = Client.ForConsumer();
+        var options = HostedConsumer.OptionsOf(settings, StoreMember.Group, [Topic]);
+        return options.Properties.ContainsKey(InstanceId) ? options : options with
+        {
+            Properties = new Dictionary<string, string>(options.Properties) { [InstanceId] = $"metricstream-{server}" },
+        };
+    }
 
     private bool SaysLinger => Client.Properties.Keys.Any(name => name is "linger.ms" or "queue.buffering.max.ms");
 }

@@ -15,6 +15,7 @@ internal static partial class KafkaServer
     private static readonly TimeSpan NotReadyGrace = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan IntakeEnds = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan SpillEnds = TimeSpan.FromSeconds(14);
+    private static readonly TimeSpan MemberEnds = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan StartWait = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan SaveEvery = TimeSpan.FromSeconds(1);
 
@@ -23,6 +24,7 @@ internal static partial class KafkaServer
         // 1. The data directory is ours alone, and has a name.
         using var data = DataDirectory.Open(settings.Data);
         var ids = AcceptanceIds.Of(settings.Data);
+        settings = settings with { ServerId = ids.Server };
         await using var app = Server.Build(settings);
         var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("MetricStream");
         var time = TimeProvider.System;
@@ -34,15 +36,56 @@ internal static partial class KafkaServer
         await using var survey = OrRefuse(() => new TopicSurvey(kafka, time, log));
         survey.Start();
         await using var source = Server.OrRefuse(() => KafkaIntake.Open(settings, kafka, ids, file, log));
+        survey.MadeAnew += source.Batches.ForgetEnds;
         await source.ConnectAsync(cancellation);
         await WaitAsync(survey.Known, StartWait - Stopwatch.GetElapsedTime(started), time);
 
-        // 3. The parts that share them.
+        // 3. The store, and the member that brings batches there; with --role intake it is others'.
+        var store = kafka.Role == ServerRole.Intake || settings.Store == StoreKind.None ? null : file;
+        await using var member = store is null ? null : new StoreMember(
+            kafka.Member(ids.Server), store, survey, new DeadLetterTopic(kafka, survey, log), new StoreMemberNaming(ids.Server, time, log));
+        var parts = new KafkaParts
+        {
+            Options = kafka, File = file, Store = store, StoreName = "sqlite", Intake = source, Survey = survey, Member = member,
+        };
+
+        // 4. The parts that share them.
         var ledger = new IntakeLedger();
         var windows = new RetentionWindows { Samples = settings.Retention, BatchIds = settings.IdWindow };
         using var upkeep = new StoreUpkeep(
             file, ledger, new Retention(file, windows, time, app.Services.GetRequiredService<ILogger<Retention>>()), time, log);
-        var state = Server.OrRefuse(() => new KafkaState(settings, source, file, ledger, survey));
+        var state = Server.OrRefuse(() => new KafkaState(settings, parts, ledger));
+        using var intake = Intake(app, settings, parts, ledger);
+        using var pulse = new ServerPulse(state, intake.Times, time);
+        Server.Map(app, kafka.Role == ServerRole.Store ? null : intake, store);
+        new StateEndpoints(state, intake.Times, new StatsJson(state, intake.Times, pulse, null, time)).Map(app);
+
+        // 5. A port that is in use ends the start here.
+        await Server.ListenAsync(app, settings, cancellation);
+        upkeep.Start();
+        pulse.Start();
+        OrRefuse(() => { member?.Start(); return true; });
+        using var saving = new CancellationTokenSource();
+        var saves = SaveAsync(source.Account, log, time, saving.Token);
+        LogListening(log, Server.Address(app), kafka.Topic, settings.Data);
+        Console.WriteLine($"MetricStream is listening on {Server.Address(app)}");
+
+        // 6. Until somebody stops it.
+        var stopRequested = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var onStop = app.Lifetime.ApplicationStopping.Register(() => stopRequested.TrySetResult());
+        using var onCancel = cancellation.Register(() => stopRequested.TrySetResult());
+        await stopRequested.Task;
+        await StopAsync(app, intake, state, parts, upkeep);
+        await pulse.StopAsync();
+        await saving.CancelAsync();
+        await saves;
+        Save(source.Account, log);
+        return intake.Times.EnqueuedLost == 0 ? 0 : 1;
+    }
+
+    private static MetricsEndpoint Intake(WebApplication app, ServeSettings settings, KafkaParts parts, IntakeLedger ledger)
+    {
+        var log = app.Services.GetRequiredService<ILogger<MetricsEndpoint>>();
         var options = new IntakeOptions
         {
             MaxBodyBytes = settings.MaxBodyBytes,
@@ -50,36 +93,14 @@ internal static partial class KafkaServer
             StopGrace = IntakeEnds,
             Ack = settings.Ack,
         };
-        var acceptance = new BatchAcceptance(source.Batches, store: null, options, time);
-        acceptance.Lost += reason => Server.LogLost(log, reason);
-        using var intake = new MetricsEndpoint(
-            acceptance, options, ledger, time, app.Services.GetRequiredService<ILogger<MetricsEndpoint>>());
-        app.UseRouting();
-        app.UseProblemPages();
-        intake.Map(app);
-        new KafkaEndpoints(state, kafka, intake.Times, acceptance).Map(app);
-
-        // 4. A port that is in use ends the start here.
-        await Server.ListenAsync(app, settings, cancellation);
-        upkeep.Start();
-        using var saving = new CancellationTokenSource();
-        var saves = SaveAsync(source.Account, log, time, saving.Token);
-        LogListening(log, Server.Address(app), kafka.Topic, settings.Data);
-        Console.WriteLine($"MetricStream is listening on {Server.Address(app)}");
-
-        // 5. Until somebody stops it.
-        var stopRequested = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var onStop = app.Lifetime.ApplicationStopping.Register(() => stopRequested.TrySetResult());
-        using var onCancel = cancellation.Register(() => stopRequested.TrySetResult());
-        await stopRequested.Task;
-        await StopAsync(app, intake, state, upkeep);
-        await saving.CancelAsync();
-        await saves;
-        Save(source.Account, log);
-        return acceptance.LostCount == 0 ? 0 : 1;
+        var acceptance = new BatchAcceptance(parts.Intake.Batches, parts.Store, options, TimeProvider.System);
+        var intake = new MetricsEndpoint(acceptance, options, ledger, TimeProvider.System, log);
+        acceptance.Lost += reason => Server.TellLost(intake.Times, log, reason);
+        return intake;
     }
 
-    private static async Task StopAsync(WebApplication app, MetricsEndpoint intake, KafkaState state, StoreUpkeep upkeep)
+    private static async Task StopAsync(
+        WebApplication app, MetricsEndpoint intake, KafkaState state, KafkaParts parts, StoreUpkeep upkeep)
     {
         var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("MetricStream");
         var time = TimeProvider.System;
@@ -95,8 +116,11 @@ internal static partial class KafkaServer
         // 3. What is on its way, and in the spill, goes to Kafka until the deadline; the rest is on disk.
         await upkeep.StopAsync();
         using var hurry = new CancellationTokenSource(Remaining(began, SpillEnds));
-        var report = await state.Intake.Producer.DrainAsync(hurry.Token);
-        // 4. What is left is said.
+        var report = await parts.Intake.Producer.DrainAsync(hurry.Token);
+        // 4. The member ends behind the transaction in hand; what is not stored is in Kafka.
+        if (parts.Member is { } member)
+            await member.StopAsync(MemberEnds);
+        // 5. What is left is said.
         if (report.LeftInSpill > 0)
             LogLeft(log, report.LeftInSpill);
         if (report.Refused > 0 || report.Unknown > 0)

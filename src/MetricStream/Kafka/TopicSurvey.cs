@@ -23,6 +23,9 @@ internal sealed record TopicReport(int Partitions, int? Replicas, int? MinInSync
 /// </summary>
 internal sealed partial class TopicSurvey : IAsyncDisposable
 {
+    /// <summary>The id of every topic where the cluster has none.</summary>
+    public const string NoId = "-";
+
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Question = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan AdminQuestion = TimeSpan.FromSeconds(5);
@@ -34,7 +37,9 @@ internal sealed partial class TopicSurvey : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _known = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile TopicReport _report = new(0, null, null);
-    private volatile long[] _ends = [];
+    private volatile long[]? _ends;
+    private volatile long[] _firsts = [];
+    private volatile string _topicId = "";
     private Task _running = Task.CompletedTask;
 
     // The survey's loop only.
@@ -58,11 +63,60 @@ internal sealed partial class TopicSurvey : IAsyncDisposable
 
     public TopicReport Report => _report;
 
-    /// <summary>Ends when the topic is there, or the cluster refuses to make it.</summary>
+    /// <summary>Ends when the topic is there and its ends are known, or the cluster refuses to make it.</summary>
     public Task Known => _known.Task;
 
-    /// <summary>The end of a partition when it was last asked for; 0 before.</summary>
-    public long EndOf(int partition) => _ends is var ends && partition < ends.Length ? ends[partition] : 0;
+    /// <summary>The id that the cluster gave the topic; empty before it is known, <see cref="NoId"/> from a cluster without such ids.
+    /// </summary>
+    public string TopicId => _topicId;
+
+    /// <summary>Where the partitions began and ended when they were last asked for; null before.</summary>
+    public IReadOnlyList<(long First, long End)>? Bounds => _ends is { } ends ? [.. _firsts.Zip(ends)] : null;
+
+    /// <summary>The topic was deleted and made again: what was known of its partitions is void.</summary>
+    public event Action? MadeAnew;
+
+    /// <summary>Asks for the topic's id now.</summary>
+    /// <exception cref="KafkaException">There is none, or no answer.</exception>
+    public async Task<string> AskIdAsync(CancellationToken stop)
+    {
+        string id;
+        try
+        {
+            id = await TopicAdmin.IdAsync(_client, _options.Topic, AdminQuestion, stop);
+        }
+        catch (KafkaException none) when (none.Code is KafkaErrorCode.UnsupportedFeature or KafkaErrorCode.UnsupportedVersion)
+        {
+            id = NoId;
+        }
+        if (_topicId is { Length: > 0 } known && known != id)
+        {
+            LogMadeAnew(_options.Topic, known, id);
+            (_ends, _firsts) = (null, []);
+            MadeAnew?.Invoke();
+        }
+        _topicId = id;
+        return id;
+    }
+
+    /// <summary>Asks for the first record of a partition that is there, and its end, now.</summary>
+    /// <exception cref="KafkaException">No answer.</exception>
+    public Task<(long First, long End)> AskBoundsAsync(int partition, CancellationToken stop) =>
+        Task.Run(() => _client.QueryWatermarks(_options.Topic, partition, AdminQuestion), stop);
+
+    /// <summary>Makes another topic of one partition, where it is absent and that is allowed; else the broker may make it by itself.
+    /// </summary>
+    public async Task EnsureTopicAsync(string topic, CancellationToken stop)
+    {
+        try
+        {
+            await TopicAdmin.CreateAsync(_client, topic, 1, -1, AdminQuestion, stop);
+        }
+        catch (KafkaException refused)
+        {
+            LogNotEnsured(topic, refused.Message);
+        }
+    }
 
     public void Start() => _running = RunAsync();
 
@@ -111,18 +165,22 @@ internal sealed partial class TopicSurvey : IAsyncDisposable
             return;
         }
 
-        // 3. How safe it is, once.
+        // 3. Whether it is still the same, and how safe it is, once.
+        if (_topicId != NoId)
+            await AskIdAsync(_stop.Token);
         if (!_wasAsked)
             await DescribeAsync(topic.Partitions.Count);
 
-        // 4. Where its partitions end.
-        var ends = new long[topic.Partitions.Count];
+        // 4. Where its partitions begin and end.
+        var (firsts, ends) = (new long[topic.Partitions.Count], new long[topic.Partitions.Count]);
         for (var partition = 0; partition < ends.Length; partition++)
         {
             var asked = partition;
-            ends[partition] = await Task.Run(() => _client.QueryWatermarks(_options.Topic, asked, Question).High, _stop.Token);
+            (firsts[partition], ends[partition]) =
+                await Task.Run(() => _client.QueryWatermarks(_options.Topic, asked, Question), _stop.Token);
         }
-        _ends = ends;
+        (_firsts, _ends) = (firsts, ends);
+        _known.TrySetResult();
     }
 
     private async Task CreateAsync()
@@ -160,7 +218,6 @@ internal sealed partial class TopicSurvey : IAsyncDisposable
         if (partitions != _options.Partitions)
             LogPartitions(_options.Topic, partitions, _options.Partitions);
         _wasAsked = true;
-        _known.TrySetResult();
     }
 
     [LoggerMessage(201, LogLevel.Information,
@@ -186,4 +243,11 @@ internal sealed partial class TopicSurvey : IAsyncDisposable
     [LoggerMessage(206, LogLevel.Information,
         "Topic '{Topic}' has {Partitions} partitions; --partitions {Wanted} is for a topic that is absent.")]
     private partial void LogPartitions(string topic, int partitions, int wanted);
+
+    [LoggerMessage(207, LogLevel.Error,
+        "Topic '{Topic}' was deleted and made again (id {Was}, now {Id}): what it held and was not stored is lost with it.")]
+    private partial void LogMadeAnew(string topic, string was, string id);
+
+    [LoggerMessage(208, LogLevel.Debug, "Topic '{Topic}' was not made: {Reason}")]
+    private partial void LogNotEnsured(string topic, string reason);
 }

@@ -9,11 +9,10 @@ internal static class PrometheusPage
 {
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
 
-    public static string Write(ServerState state, IntakeTimes times, TimeProvider time)
+    public static string Write(IServerState state, IntakeTimes times)
     {
         var page = new StringBuilder();
         var law = state.Law();
-        var queue = state.Queue;
         Counter(page, "metricstream_batches_acknowledged_total", "Batches made durable, acknowledged re-sends included.", law.Acknowledged);
         Counter(page, "metricstream_batches_stored_total", "Batches in the store.", law.Stored);
         Counter(page, "metricstream_batches_duplicate_total", "Acknowledged re-sends of known batches.", law.Duplicates);
@@ -23,13 +22,8 @@ internal static class PrometheusPage
         Gauge(page, "metricstream_batches_queued", "Acknowledged batches that wait for the store.", law.Queued);
         Gauge(page, "metricstream_batches_spilled", "Acknowledged batches that wait for Kafka.", law.Spilled);
         Gauge(page, "metricstream_batches_missing", "What the conservation law cannot account for; 0 at rest.", law.Missing);
-        Gauge(page, "metricstream_queue_bytes", "Bytes of the queue on disk.", queue.Bytes);
         Gauge(page, "metricstream_queue_max_bytes", "Bytes at which intake answers 503.", state.MaxQueueBytes);
-        Gauge(page, "metricstream_queue_oldest_seconds", "Age of the oldest batch that waits.",
-            state.OldestSeconds(time.GetUtcNow().ToUnixTimeMilliseconds(), law.Queued));
-        Counter(page, "metricstream_queue_groups_total", "Group commits: one write and one fsync each.", queue.Times.Groups);
-        Counter(page, "metricstream_queue_write_seconds_total", "Time in write calls.", queue.Times.Write.TotalSeconds);
-        Counter(page, "metricstream_queue_fsync_seconds_total", "Time in fsync.", queue.Times.Sync.TotalSeconds);
+        state.WriteMetrics(page, law);
         Counter(page, "metricstream_intake_parse_seconds_total", "Time in validating acknowledged batches.", times.Parse.TotalSeconds);
         Counter(page, "metricstream_intake_durable_seconds_total", "Time acknowledged batches waited to be durable, summed.",
             times.Durable.TotalSeconds);

@@ -26,6 +26,9 @@ internal enum StoreKind
 /// <summary>What the server was told, complete and checked. The defaults are those of the outward contract.</summary>
 internal sealed record ServeSettings
 {
+    /// <summary>The name of the server in its data directory; empty before it has one.</summary>
+    public string ServerId { get; init; } = "";
+
     public IPAddress Host { get; init; } = IPAddress.Loopback;
 
     /// <summary>0: any free port.</summary>

@@ -37,6 +37,7 @@ internal static partial class Server
         await using var app = Build(settings);
         var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("MetricStream");
         LeftBehind.RefuseSpill(settings);
+        settings = settings with { ServerId = AcceptanceIds.NameIn(settings.Data) };
         // 2. The queue, repaired; then the store, which knows up to where the queue is stored.
         using var queue = OpenQueue(settings, log);
         using var file = OpenStore(settings);
@@ -58,15 +59,15 @@ internal static partial class Server
             Ack = settings.Ack,
         };
         var acceptance = new BatchAcceptance(batches, store, options, time);
-        acceptance.Lost += reason => LogLost(log, reason);
         using var intake = new MetricsEndpoint(
             acceptance, options, ledger, time,
             app.Services.GetRequiredService<ILogger<MetricsEndpoint>>());
+        acceptance.Lost += reason => TellLost(intake.Times, log, reason);
         var streaming = new StreamOptions { Readers = settings.SseConsumerPoolSize, MaxSubscribers = settings.SseMaxSubscribers };
         using var stream = new StreamHub(queue, store, streaming, time, log);
-        using var pulse = new ServerPulse(queue, batches, intake.Times, time) { Loop = loop };
+        using var pulse = new ServerPulse(new FilePulse(queue, batches) { Loop = loop }, intake.Times, time);
         Map(app, intake, store);
-        new StateEndpoints(state, intake.Times, new StatsJson(state, intake.Times, pulse, stream, time), time).Map(app);
+        new StateEndpoints(state, intake.Times, new StatsJson(state, intake.Times, pulse, stream, time)).Map(app);
         new StreamEndpoint(stream, streaming, log).Map(app);
         // 4. A port that is in use ends the start here, before anything moves.
         await ListenAsync(app, settings, cancellation);
@@ -151,11 +152,11 @@ internal static partial class Server
         return builder.Build();
     }
 
-    private static void Map(WebApplication app, MetricsEndpoint intake, IMetricStore? store)
+    internal static void Map(WebApplication app, MetricsEndpoint? intake, IMetricStore? store)
     {
         app.UseRouting();
         app.UseProblemPages();
-        intake.Map(app);
+        intake?.Map(app);
         PageEndpoints.Map(app);
         if (store is not null)
             QueryEndpoints.Map(app, store);
@@ -227,6 +228,12 @@ internal static partial class Server
     internal static string Address(WebApplication app) =>
         app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
 
+    internal static void TellLost(IntakeTimes times, ILogger log, string reason)
+    {
+        times.AddEnqueuedLost();
+        LogLost(log, reason);
+    }
+
     [LoggerMessage(101, LogLevel.Information, "Listening on {Address}, data in {Data}.")]
     private static partial void LogListening(ILogger log, string address, string data);
 
@@ -248,7 +255,7 @@ internal static partial class Server
     private static partial void LogLoopBusy(ILogger log);
 
     [LoggerMessage(108, LogLevel.Error, "A batch that was answered 202 (--ack enqueued) is lost: {Reason}")]
-    internal static partial void LogLost(ILogger log, string reason);
+    private static partial void LogLost(ILogger log, string reason);
 
     [LoggerMessage(107, LogLevel.Information, "Stopped after {Seconds:0.0} s.")]
     private static partial void LogStopped(ILogger log, double seconds);

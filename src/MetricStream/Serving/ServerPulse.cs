@@ -1,7 +1,5 @@
-using EvenKeel.Queue;
 using MetricStream.Intake;
 using MetricStream.Queueing;
-using MetricStream.Storing;
 
 namespace MetricStream.Serving;
 
@@ -9,7 +7,7 @@ namespace MetricStream.Serving;
 /// The server's pulse: once a second the counters as they stand, kept for five minutes. Rates and percentiles are differences between two
 /// beats, so that measuring costs intake nothing but the counting.
 /// </summary>
-internal sealed class ServerPulse(DurableQueue queue, FileBatchQueue batches, IntakeTimes times, TimeProvider time) : IDisposable
+internal sealed class ServerPulse(IPulseSource source, IntakeTimes times, TimeProvider time) : IDisposable
 {
     public const int RateSeconds = 5;
     public const int LatencySeconds = 10;
@@ -19,15 +17,16 @@ internal sealed class ServerPulse(DurableQueue queue, FileBatchQueue batches, In
     private static readonly TimeSpan BeatEvery = TimeSpan.FromSeconds(1);
 
     private readonly CancellationTokenSource _stop = new();
-    private readonly long _durableAtStart = queue.Durable;
     private Task _running = Task.CompletedTask;
 
     // Guarded by _gate.
     private readonly Lock _gate = new();
     private readonly LinkedList<Beat> _beats = new();
 
-    /// <summary>Null: nothing is stored here.</summary>
-    public StoreLoop? Loop { get; init; }
+    /// <summary>What a batch waited for was a broker, not this server's disk.</summary>
+    public bool IsBrokers => source.IsBrokers;
+
+    public long NowUnixMs => time.GetUtcNow().ToUnixTimeMilliseconds();
 
     public void Start()
     {
@@ -60,7 +59,7 @@ internal sealed class ServerPulse(DurableQueue queue, FileBatchQueue batches, In
             var (now, before) = (last.Value, Before(last, LatencySeconds).Value);
             return new LatencySplit(
                 Percentiles.Of(before.Totals, now.Totals), Percentiles.Of(before.Parses, now.Parses),
-                Percentiles.Of(before.Waits, now.Waits), Percentiles.Of(before.Syncs, now.Syncs));
+                Percentiles.Of(before.Read.Waits, now.Read.Waits), Percentiles.Of(before.Read.Syncs, now.Read.Syncs));
         }
     }
 
@@ -71,13 +70,11 @@ internal sealed class ServerPulse(DurableQueue queue, FileBatchQueue batches, In
         {
             if (_beats.Last is not { } last || Before(last, GrowthSeconds).Value is var before && before.At == last.Value.At)
                 return null;
-            var growth = (last.Value.Queued - before.Queued) / time.GetElapsedTime(before.At, last.Value.At).TotalSeconds;
-            var appended = last.Value.Durable - _durableAtStart;
+            var growth = (last.Value.Read.Held - before.Read.Held) / time.GetElapsedTime(before.At, last.Value.At).TotalSeconds;
             // Less than one batch a second is the jitter of a store that keeps up.
-            if (growth < 1 || appended <= 0)
+            if (growth < 1 || last.Value.Read.BytesEach is not > 0)
                 return null;
-            var bytesEach = queue.Times.Bytes / (double)appended;
-            return Math.Max(0, maxBytes - queue.Bytes) / (growth * bytesEach);
+            return Math.Max(0, maxBytes - source.Read().HeldBytes) / (growth * last.Value.Read.BytesEach.Value);
         }
     }
 
@@ -91,7 +88,8 @@ internal sealed class ServerPulse(DurableQueue queue, FileBatchQueue batches, In
             {
                 var (now, before) = (beat.Value, beat.Previous!.Value);
                 seconds.Add(new PulseSecond(
-                    now.UnixMs, RatesLocked(beat, 1)!.Value, Percentiles.Of(before.Totals, now.Totals), now.Queued, now.QueueBytes));
+                    now.UnixMs, RatesLocked(beat, 1)!.Value, Percentiles.Of(before.Totals, now.Totals), now.Read.Queued,
+                    now.Read.HeldBytes));
             }
         }
         return seconds;
@@ -108,11 +106,8 @@ internal sealed class ServerPulse(DurableQueue queue, FileBatchQueue batches, In
     /// <summary>One beat; once a second.</summary>
     internal void TakeBeat()
     {
-        var durable = queue.Durable;
-        var stored = Loop?.Position ?? queue.Acked;
         var beat = new Beat(
-            time.GetTimestamp(), time.GetUtcNow().ToUnixTimeMilliseconds(), durable, times.Refused, stored, Math.Max(0, durable - stored),
-            queue.Bytes, times.Totals.Read(), times.Parses.Read(), batches.Waits.Read(), batches.Syncs.Read());
+            time.GetTimestamp(), NowUnixMs, source.Read(), times.Refused, times.Totals.Read(), times.Parses.Read());
         lock (_gate)
         {
             _beats.AddLast(beat);
@@ -127,9 +122,13 @@ internal sealed class ServerPulse(DurableQueue queue, FileBatchQueue batches, In
             return null;
         var (now, before) = (last.Value, Before(last, seconds).Value);
         var elapsed = time.GetElapsedTime(before.At, now.At).TotalSeconds;
-        var (acknowledged, refused) = (now.Durable - before.Durable, now.Refused - before.Refused);
+        var (acknowledged, refused) = (now.Read.Acknowledged - before.Read.Acknowledged, now.Refused - before.Refused);
         return new Rates(
-            (acknowledged + refused) / elapsed, acknowledged / elapsed, (now.Stored - before.Stored) / elapsed, refused / elapsed);
+            (acknowledged + refused) / elapsed, acknowledged / elapsed, (now.Read.Stored - before.Read.Stored) / elapsed,
+            refused / elapsed)
+        {
+            Replayed = (now.Read.Replayed - before.Read.Replayed) / elapsed,
+        };
     }
 
     private static LinkedListNode<Beat> Before(LinkedListNode<Beat> beat, int seconds)
@@ -139,13 +138,15 @@ internal sealed class ServerPulse(DurableQueue queue, FileBatchQueue batches, In
         return beat;
     }
 
-    private sealed record Beat(
-        long At, long UnixMs, long Durable, long Refused, long Stored, long Queued, long QueueBytes,
-        long[] Totals, long[] Parses, long[] Waits, long[] Syncs);
+    private sealed record Beat(long At, long UnixMs, PulseReading Read, long Refused, long[] Totals, long[] Parses);
 }
 
 /// <summary>Batches a second: posted, made durable, stored (or settled otherwise by the store), refused.</summary>
-internal readonly record struct Rates(double In, double Acknowledged, double Stored, double Refused);
+internal readonly record struct Rates(double In, double Acknowledged, double Stored, double Refused)
+{
+    /// <summary>Batches that went from the spill to Kafka.</summary>
+    public double Replayed { get; init; }
+}
 
 /// <summary>Of one part of the latency, with the number of batches it is read from.</summary>
 internal readonly record struct Percentiles(long Count, TimeSpan? P50, TimeSpan? P99)

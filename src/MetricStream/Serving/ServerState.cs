@@ -1,3 +1,5 @@
+using System.Text;
+using System.Text.Json;
 using EvenKeel.Queue;
 using MetricStream.Intake;
 using MetricStream.Kafka;
@@ -11,11 +13,12 @@ namespace MetricStream.Serving;
 /// sequences and the store's position in it, what became of each off the store's counters: a record passed over without an outcome shows.
 /// </summary>
 internal sealed class ServerState(ServeSettings settings, DurableQueue queue, FileBatchQueue batches, IMetricStore store,
-    IntakeLedger ledger)
+    IntakeLedger ledger) : IServerState
 {
     // Room for one more small batch; below it the next append is refused.
     private const long RoomForABatch = 4096;
     private const int MostClients = 10_000;
+    private const string FilePrefix = "file:";
 
     private readonly Dictionary<string, long> _acknowledgedBefore =
         store.Clients(MostClients).ToDictionary(c => c.ClientId, c => c.Acknowledged);
@@ -28,14 +31,14 @@ internal sealed class ServerState(ServeSettings settings, DurableQueue queue, Fi
 
     public StoreLoop? Loop { get; init; }
 
-    /// <summary>The stop has begun.</summary>
+    public string Word => _draining ? "draining" : "file";
+
     public bool Draining
     {
         get => _draining;
         set => _draining = value;
     }
 
-    /// <summary>Why a batch posted now could not be made durable; null when it can.</summary>
     public string? NotReady()
     {
         if (_draining)
@@ -56,11 +59,62 @@ internal sealed class ServerState(ServeSettings settings, DurableQueue queue, Fi
         var source = StoreLoop.SourceOf(queue);
         var position = account.Positions.TryGetValue(source, out var known) ? known : Loop is null ? queue.Acked : 0;
         var durable = queue.Durable;
-        var earlierQueues = account.Positions.Where(p => p.Key != source && p.Key != KafkaAccount.DeliveredSource).Sum(p => p.Value);
         var unsaved = ledger.Snapshot().Sum(c => c.UnsavedRejected);
         return new ConservationLaw(
-            durable + earlierQueues, counters.Stored, Math.Max(0, durable - position), 0, counters.Duplicates,
-            counters.Quarantined, counters.DeadLettered, counters.Rejected + unsaved);
+            durable + EarlierQueues(account, source), counters.Stored, Math.Max(0, durable - position), 0, counters.Duplicates,
+            counters.Quarantined, counters.DeadLettered, counters.Rejected + unsaved)
+        {
+            HandedIn = account.Acceptances.Where(count => !IsOurs(count)).Sum(count => count.Count),
+        };
+    }
+
+    private bool IsOurs(in AcceptanceCount count) => count.Server.Length == 0 || count.Server == settings.ServerId;
+
+    // What the directory held before, in another file queue or with --queue kafka.
+    private long EarlierQueues(StoreAccount account, string source) =>
+        account.Positions
+            .Where(p => p.Key == KafkaAccount.DamagedSource || (p.Key != source && p.Key.StartsWith(FilePrefix, StringComparison.Ordinal)))
+            .Sum(p => p.Value)
+        + account.Acceptances.Where(count => IsOurs(count)).Sum(count => count.Count) + account.Counters.Lost;
+
+    public void WriteQueue(Utf8JsonWriter json, in ConservationLaw law, ServerPulse pulse)
+    {
+        var commits = queue.Times;
+        json.WriteStartObject("queue");
+        json.WriteString("kind", "file");
+        json.WriteNumber("bytes", queue.Bytes);
+        json.WriteNumber("max_bytes", settings.MaxQueueBytes);
+        json.WriteNumber("oldest_seconds", OldestSeconds(pulse.NowUnixMs, law.Queued));
+        json.WritePropertyName("full_in_seconds");
+        StatsJson.WriteValue(json, pulse.SecondsUntilFull(settings.MaxQueueBytes));
+        json.WriteNumber("head", queue.Head);
+        json.WriteNumber("acked", queue.Acked);
+        json.WriteNumber("durable", queue.Durable);
+        json.WriteNumber("tail", queue.Tail);
+        json.WriteNumber("groups", commits.Groups);
+        json.WriteNumber("write_seconds", commits.Write.TotalSeconds);
+        json.WriteNumber("fsync_seconds", commits.Sync.TotalSeconds);
+        json.WriteString("fault", queue.Fault?.Message);
+        json.WriteEndObject();
+    }
+
+    public void WriteStore(Utf8JsonWriter json)
+    {
+        json.WriteStartObject("store");
+        json.WriteString("kind", Loop is null ? "none" : "sqlite");
+        json.WriteNumber("busy_seconds", Loop?.Busy.TotalSeconds ?? 0);
+        json.WriteString("trouble", Loop?.Trouble);
+        json.WriteEndObject();
+    }
+
+    public void WriteMetrics(StringBuilder page, in ConservationLaw law)
+    {
+        PrometheusPage.Gauge(page, "metricstream_queue_bytes", "Bytes of the queue on disk.", queue.Bytes);
+        PrometheusPage.Gauge(page, "metricstream_queue_oldest_seconds", "Age of the oldest batch that waits.",
+            OldestSeconds(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds(), law.Queued));
+        PrometheusPage.Counter(page, "metricstream_queue_groups_total", "Group commits: one write and one fsync each.", queue.Times.Groups);
+        PrometheusPage.Counter(page, "metricstream_queue_write_seconds_total", "Time in write calls.", queue.Times.Write.TotalSeconds);
+        PrometheusPage.Counter(page, "metricstream_queue_fsync_seconds_total", "Time in fsync.", queue.Times.Sync.TotalSeconds);
     }
 
     /// <summary>Seconds since the oldest batch in the queue arrived; 0 when it is empty.</summary>
@@ -84,13 +138,4 @@ internal sealed class ServerState(ServeSettings settings, DurableQueue queue, Fi
         }
         return [.. rows.Values.OrderByDescending(c => c.LastSeenUnixMs).Take(limit)];
     }
-}
-
-/// <summary>All in batches: <c>acknowledged = stored + queued + spilled + duplicates + quarantined + dead_lettered</c>, at rest
-/// exactly.</summary>
-internal readonly record struct ConservationLaw(
-    long Acknowledged, long Stored, long Queued, long Spilled, long Duplicates, long Quarantined, long DeadLettered, long Rejected)
-{
-    /// <summary>What the law cannot account for; 0 at rest, or something is wrong.</summary>
-    public long Missing => Acknowledged - Stored - Queued - Spilled - Duplicates - Quarantined - DeadLettered;
 }

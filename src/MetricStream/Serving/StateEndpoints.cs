@@ -5,7 +5,7 @@ using MetricStream.Storing;
 namespace MetricStream.Serving;
 
 /// <summary><c>/api/stats</c>, <c>GET /metrics</c> and the health routes.</summary>
-internal sealed class StateEndpoints(ServerState state, IntakeTimes times, StatsJson stats, TimeProvider time)
+internal sealed class StateEndpoints(IServerState state, IntakeTimes times, StatsJson stats)
 {
     private const int MostClients = 1000;
 
@@ -22,7 +22,7 @@ internal sealed class StateEndpoints(ServerState state, IntakeTimes times, Stats
         string page;
         try
         {
-            page = PrometheusPage.Write(state, times, time);
+            page = PrometheusPage.Write(state, times);
         }
         catch (StoreUnavailableException unavailable)
         {

@@ -6,7 +6,7 @@ using MetricStream.Streaming;
 namespace MetricStream.Serving;
 
 /// <summary>The answers of <c>/api/stats</c> and <c>/api/stats/history</c>.</summary>
-internal sealed class StatsJson(ServerState state, IntakeTimes times, ServerPulse pulse, StreamHub? stream, TimeProvider time)
+internal sealed class StatsJson(IServerState state, IntakeTimes times, ServerPulse pulse, StreamHub? stream, TimeProvider time)
 {
     private readonly long _startedAt = time.GetTimestamp();
 
@@ -20,8 +20,8 @@ internal sealed class StatsJson(ServerState state, IntakeTimes times, ServerPuls
         WriteRates(json);
         WriteLatency(json);
         WriteIntake(json);
-        WriteQueue(json, law.Queued);
-        WriteStore(json);
+        state.WriteQueue(json, law, pulse);
+        state.WriteStore(json);
         json.WriteStartObject("stream");
         json.WriteNumber("subscribers", stream?.Subscribers ?? 0);
         json.WriteNumber("dropped", stream?.Dropped ?? 0);
@@ -29,8 +29,15 @@ internal sealed class StatsJson(ServerState state, IntakeTimes times, ServerPuls
         json.WriteEndObject();
     }
 
-    /// <summary>The numbers of the conservation law, whatever the queue.</summary>
-    public static void WriteLaw(Utf8JsonWriter json, in ConservationLaw law)
+    internal static void WriteValue(Utf8JsonWriter json, double? value)
+    {
+        if (value is { } number && double.IsFinite(number))
+            json.WriteNumberValue(number);
+        else
+            json.WriteNullValue();
+    }
+
+    private static void WriteLaw(Utf8JsonWriter json, in ConservationLaw law)
     {
         json.WriteNumber("acknowledged", law.Acknowledged);
         json.WriteNumber("stored", law.Stored);
@@ -70,7 +77,7 @@ internal sealed class StatsJson(ServerState state, IntakeTimes times, ServerPuls
     private void WriteState(Utf8JsonWriter json)
     {
         var reason = state.NotReady();
-        json.WriteString("state", state.Draining ? "draining" : "file");
+        json.WriteString("state", state.Word);
         json.WriteBoolean("ready", reason is null);
         json.WriteString("not_ready", reason);
         json.WriteNumber("uptime_seconds", Math.Round(time.GetElapsedTime(_startedAt).TotalSeconds, 1));
@@ -115,8 +122,15 @@ internal sealed class StatsJson(ServerState state, IntakeTimes times, ServerPuls
         json.WriteNumber("batches", latency.Total.Count);
         Part("total", latency.Total);
         Part("parse", latency.Parse);
-        Part("wait", latency.Wait);
-        Part("fsync", latency.Sync);
+        if (pulse.IsBrokers)
+        {
+            Part("broker", latency.Sync);
+        }
+        else
+        {
+            Part("wait", latency.Wait);
+            Part("fsync", latency.Sync);
+        }
         json.WriteEndObject();
 
         void Part(string name, Percentiles percentiles)
@@ -137,45 +151,7 @@ internal sealed class StatsJson(ServerState state, IntakeTimes times, ServerPuls
         json.WriteNumber("body_seconds", times.Body.TotalSeconds);
         json.WriteNumber("parse_seconds", times.Parse.TotalSeconds);
         json.WriteNumber("durable_seconds", times.Durable.TotalSeconds);
+        json.WriteNumber("enqueued_lost", times.EnqueuedLost);
         json.WriteEndObject();
-    }
-
-    private void WriteQueue(Utf8JsonWriter json, long queued)
-    {
-        var queue = state.Queue;
-        var commits = queue.Times;
-        json.WriteStartObject("queue");
-        json.WriteString("kind", "file");
-        json.WriteNumber("bytes", queue.Bytes);
-        json.WriteNumber("max_bytes", state.MaxQueueBytes);
-        json.WriteNumber("oldest_seconds", state.OldestSeconds(time.GetUtcNow().ToUnixTimeMilliseconds(), queued));
-        json.WritePropertyName("full_in_seconds");
-        WriteValue(json, pulse.SecondsUntilFull(state.MaxQueueBytes));
-        json.WriteNumber("head", queue.Head);
-        json.WriteNumber("acked", queue.Acked);
-        json.WriteNumber("durable", queue.Durable);
-        json.WriteNumber("tail", queue.Tail);
-        json.WriteNumber("groups", commits.Groups);
-        json.WriteNumber("write_seconds", commits.Write.TotalSeconds);
-        json.WriteNumber("fsync_seconds", commits.Sync.TotalSeconds);
-        json.WriteString("fault", queue.Fault?.Message);
-        json.WriteEndObject();
-    }
-
-    private void WriteStore(Utf8JsonWriter json)
-    {
-        json.WriteStartObject("store");
-        json.WriteString("kind", state.Loop is null ? "none" : "sqlite");
-        json.WriteNumber("busy_seconds", state.Loop?.Busy.TotalSeconds ?? 0);
-        json.WriteString("trouble", state.Loop?.Trouble);
-        json.WriteEndObject();
-    }
-
-    private static void WriteValue(Utf8JsonWriter json, double? value)
-    {
-        if (value is { } number && double.IsFinite(number))
-            json.WriteNumberValue(number);
-        else
-            json.WriteNullValue();
     }
 }

@@ -10,6 +10,10 @@ internal sealed class Expiry(Database database)
         "DELETE FROM batches WHERE id IN " +
         "(SELECT id FROM batches INDEXED BY batches_by_arrival WHERE arrived < ? ORDER BY arrived LIMIT ?)");
 
+    private readonly SqliteStatement _deleteSettled = database.Prepare(
+        "DELETE FROM settled WHERE record_id IN "
+        + "(SELECT record_id FROM settled WHERE outcome = 1 AND arrived < ? ORDER BY arrived LIMIT ?)");
+
     private readonly SqliteStatement _nextSeries = database.Prepare("SELECT id, key FROM series WHERE id > ? ORDER BY id LIMIT 1");
     private readonly SqliteStatement _first = database.Prepare("SELECT min(time) FROM samples WHERE series = ?");
 
@@ -34,6 +38,7 @@ internal sealed class Expiry(Database database)
         _doneAfterStep = _done;
         _deleteBatches.Bind(1, batchesBefore).Bind(2, limit).Run();
         var batches = database.Changes;
+        _deleteSettled.Bind(1, batchesBefore).Bind(2, limit).Run();
 
         var samples = 0;
         var visited = 0;

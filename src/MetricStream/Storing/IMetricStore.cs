@@ -19,7 +19,17 @@ internal interface IMetricStore : IDisposable
     /// outcome was never learned may be made again, alone or merged with later records.
     /// Throws <see cref="StoreUnavailableException"/> when nothing was written and the same call may succeed later.
     /// </summary>
+    /// <remarks>
+    /// A transaction with a <see cref="StoreTransaction.Fence"/> writes only while the store still has that number for the source, and only
+    /// from its position on: otherwise <see cref="EvenKeel.Kafka.Consuming.FencedException"/>. Its records are told apart by their ids: one
+    /// that came before under the same id is a replay and counts nowhere in the law. Dead letters are not kept here but by the caller:
+    /// <see cref="LettersDueException"/> names those that must be there first.
+    /// </remarks>
     StoreReceipt Write(StoreTransaction transaction);
+
+    /// <summary>Takes sources over for <paramref name="owner"/>, in one transaction: raises the fence of each, so that whoever had it is
+    /// refused from now on. A source that the store has never seen begins at its first record.</summary>
+    IReadOnlyList<SourceClaim> Claim(IReadOnlyList<SourceBounds> sources, string owner);
 
     /// <summary>Adds what intake refused since the last call, by client (an empty name: no client could be told).</summary>
     void AddRejected(IReadOnlyCollection<ClientRejections> rejections);
@@ -67,12 +77,44 @@ internal interface IMetricStore : IDisposable
 }
 
 /// <summary>One read of a source: its records in order, how many were damaged and skipped, and the position after it.</summary>
-internal sealed record StoreTransaction(string Source, long NextPosition, long Quarantined, IReadOnlyList<StoreRecord> Records);
+internal sealed record StoreTransaction(string Source, long NextPosition, long Quarantined, IReadOnlyList<StoreRecord> Records)
+{
+    /// <summary>The number under which the caller owns the source; null: a log of one process.</summary>
+    public long? Fence { get; init; }
+
+    /// <summary>Records between the position and the first one here that were gone before they could be read.</summary>
+    public long Lost { get; init; }
+
+    /// <summary>Positions of records whose dead letter is kept already; with a fence only.</summary>
+    public IReadOnlySet<long> LettersKept { get; init; } = new HashSet<long>();
+}
+
+/// <summary>A source as its log has it: its first record that is there, and its end.</summary>
+internal readonly record struct SourceBounds(string Source, long First, long End);
+
+/// <summary>A source taken over: where to go on, under which number, and how far that is from where the store had been
+/// (records that are gone; records to be read again because the log ends before the position).</summary>
+internal readonly record struct SourceClaim(string Source, long Position, long Fence, long Lost, long Rewound);
+
+/// <summary>A record that cannot be stored, and why.</summary>
+internal readonly record struct DueLetter(StoreRecord Record, string Reason);
+
+/// <summary>Nothing was written: the caller keeps the dead letters of these records, then makes the call again.</summary>
+internal sealed class LettersDueException(IReadOnlyList<DueLetter> letters) : Exception($"{letters.Count} dead letters are due.")
+{
+    public IReadOnlyList<DueLetter> Letters { get; } = letters;
+}
 
 /// <summary>One record of a source: its position there, what it says (null: not readable by this program), and its bytes,
 /// which the dead letters keep when it cannot be stored.</summary>
 internal readonly record struct StoreRecord(long Position, BatchRecord? Batch, ReadOnlyMemory<byte> Bytes)
 {
+    /// <summary>Names the acceptance, and is the same on a replay of it; empty in a log that has none.</summary>
+    public ReadOnlyMemory<byte> Id { get; init; }
+
+    /// <summary>Why it cannot be stored whatever it says; null: it is read.</summary>
+    public string? Refusal { get; init; }
+
     /// <summary>A record of the file queue, readable or not.</summary>
     public static StoreRecord Of(long position, ReadOnlyMemory<byte> bytes) =>
         new(position, BatchRecord.TryRead(bytes, out var batch) ? batch : null, bytes);
@@ -93,10 +135,28 @@ internal readonly record struct PlacedBatch(long Position, long ArrivedUnixMs, R
 internal readonly record struct ClientRejections(string ClientId, long Rejected, long LastSeenUnixMs);
 
 /// <summary>Sums over all sources and the whole life of the data directory, in batches.</summary>
-internal readonly record struct StoreCounters(long Stored, long Duplicates, long Quarantined, long DeadLettered, long Rejected);
+internal readonly record struct StoreCounters(long Stored, long Duplicates, long Quarantined, long DeadLettered, long Rejected)
+{
+    /// <summary>Records that came again under the id of an acceptance: counted nowhere in the law.</summary>
+    public long Replays { get; init; }
+
+    /// <summary>Records that were gone before they were read: the law misses them.</summary>
+    public long Lost { get; init; }
+}
 
 /// <summary>Counters, and by source the next position to be read.</summary>
-internal sealed record StoreAccount(StoreCounters Counters, IReadOnlyDictionary<string, long> Positions);
+internal sealed record StoreAccount(StoreCounters Counters, IReadOnlyDictionary<string, long> Positions)
+{
+    /// <summary>Who claimed a source last.</summary>
+    public IReadOnlyDictionary<string, string> Owners { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Acceptances that came by log, each once, by who stored them and who made them.</summary>
+    public IReadOnlyList<AcceptanceCount> Acceptances { get; init; } = [];
+}
+
+/// <summary>Acceptances of <paramref name="Server"/> (empty: of nobody's, written into the log by another program) that went through the
+/// store by <paramref name="StoredBy"/> (empty: a store of one server).</summary>
+internal readonly record struct AcceptanceCount(string StoredBy, string Server, long Count);
 
 /// <summary>Acknowledged here counts what the store has processed (stored, duplicate, dead letter); intake adds what is queued, and what it
 /// told the client when it refused it last.</summary>

@@ -21,6 +21,7 @@ internal sealed class SqliteMetricStore : IMetricStore
     private readonly Database _database;
     private readonly TransactionWriter _writer;
     private readonly Expiry _expiry;
+    private readonly SourceClaims _claims;
     private readonly SqliteStatement _addRejected;
     private readonly SqliteStatement _addRejectedOfClient;
     private volatile bool _disposed;
@@ -38,6 +39,7 @@ internal sealed class SqliteMetricStore : IMetricStore
         {
             _writer = new TransactionWriter(_database, limits.RememberedRows);
             _expiry = new Expiry(_database);
+            _claims = new SourceClaims(_database);
             _addRejected = _database.Prepare("UPDATE counters SET rejected = rejected + ?");
             _addRejectedOfClient = _database.Prepare("""
                 INSERT INTO clients(client, acknowledged, rejected, last_seen) VALUES (?1, 0, ?2, ?3)
@@ -61,6 +63,9 @@ internal sealed class SqliteMetricStore : IMetricStore
     public long Position(string source) => Read(reader => reader.Position(source));
 
     public StoreReceipt Write(StoreTransaction transaction) => Change(() => _writer.Write(transaction));
+
+    public IReadOnlyList<SourceClaim> Claim(IReadOnlyList<SourceBounds> sources, string owner) =>
+        Change(() => sources.Select(source => _claims.Take(source, owner)).ToList());
 
     public void AddRejected(IReadOnlyCollection<ClientRejections> rejections) => Change(() =>
     {
@@ -119,7 +124,7 @@ internal sealed class SqliteMetricStore : IMetricStore
 
     public StoreCounters Counters() => Read(reader => reader.Counters());
 
-    public StoreAccount Account() => Read(reader => new StoreAccount(reader.Counters(), reader.Positions()));
+    public StoreAccount Account() => Read(reader => reader.Account());
 
     public IReadOnlyList<ClientCounters> Clients(int limit) => Read(reader => reader.Clients(limit));
 

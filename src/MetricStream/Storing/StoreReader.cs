@@ -44,10 +44,12 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
         "SELECT time, value FROM samples WHERE series = ? AND time >= ? AND time < ? ORDER BY time, ordinal");
 
     private readonly SqliteStatement _counters = database.Prepare("""
-        SELECT stored, duplicates, (SELECT coalesce(sum(quarantined), 0) FROM sources), dead_lettered, rejected FROM counters
+        SELECT stored, duplicates, (SELECT coalesce(sum(quarantined), 0) FROM sources), dead_lettered, rejected, replays,
+            (SELECT coalesce(sum(lost), 0) FROM sources) FROM counters
         """);
 
-    private readonly SqliteStatement _positions = database.Prepare("SELECT source, position FROM sources");
+    private readonly SqliteStatement _positions = database.Prepare("SELECT source, position, owner FROM sources");
+    private readonly SqliteStatement _acceptances = database.Prepare("SELECT server, count FROM acceptances");
     private readonly SqliteStatement _clients = database.Prepare(
         "SELECT client, acknowledged, rejected, last_seen FROM clients ORDER BY last_seen DESC, client LIMIT ?");
 
@@ -59,12 +61,21 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
 
     public long Position(string source) => One(_position.BindText(1, source)) ?? 0;
 
-    public IReadOnlyDictionary<string, long> Positions()
+    public StoreAccount Account()
     {
         var positions = new Dictionary<string, long>(StringComparer.Ordinal);
+        var owners = new Dictionary<string, string>(StringComparer.Ordinal);
         while (_positions.Step())
+        {
             positions.Add(_positions.Text(0), _positions.Long(1));
-        return positions;
+            if (!_positions.IsNull(2))
+                owners.Add(_positions.Text(0), _positions.Text(2));
+        }
+
+        var acceptances = new List<AcceptanceCount>();
+        while (_acceptances.Step())
+            acceptances.Add(new AcceptanceCount("", _acceptances.Text(0), _acceptances.Long(1)));
+        return new StoreAccount(Counters(), positions) { Owners = owners, Acceptances = acceptances };
     }
 
     public StoredBatch? Find(ReadOnlySpan<byte> clientId, ReadOnlySpan<byte> batchId)
@@ -160,7 +171,11 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
     public StoreCounters Counters()
     {
         _counters.Step();
-        var counters = new StoreCounters(_counters.Long(0), _counters.Long(1), _counters.Long(2), _counters.Long(3), _counters.Long(4));
+        var counters = new StoreCounters(_counters.Long(0), _counters.Long(1), _counters.Long(2), _counters.Long(3), _counters.Long(4))
+        {
+            Replays = _counters.Long(5),
+            Lost = _counters.Long(6),
+        };
         _counters.Reset();
         return counters;
     }

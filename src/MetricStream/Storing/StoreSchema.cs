@@ -42,4 +42,24 @@ internal static class StoreSchema
             dead_lettered INTEGER NOT NULL, rejected INTEGER NOT NULL, next_ordinal INTEGER NOT NULL) STRICT;
         INSERT INTO counters VALUES (1, 0, 0, 0, 0, 0);
         """;
+
+    /// <summary>
+    /// What a log with several members needs. A source has the number under which its owner writes (<c>fence</c>) and how many records were
+    /// gone before they were read (<c>lost</c>). <c>acceptances</c> counts each acceptance once, by the server that made it, whatever was
+    /// sent again; <c>settled</c> has the record ids of those that did not become a batch: duplicates (1) and dead letters (2).
+    /// </summary>
+    public const string Version2 = """
+        ALTER TABLE sources ADD COLUMN fence INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE sources ADD COLUMN owner TEXT;
+        ALTER TABLE sources ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
+
+        ALTER TABLE batches ADD COLUMN record_id BLOB;
+
+        CREATE TABLE acceptances(server TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE settled(
+            record_id BLOB PRIMARY KEY, arrived INTEGER NOT NULL, outcome INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE INDEX settled_by_arrival ON settled(arrived) WHERE outcome = 1;
+
+        ALTER TABLE counters ADD COLUMN replays INTEGER NOT NULL DEFAULT 0;
+        """;
 }

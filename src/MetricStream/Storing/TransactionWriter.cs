@@ -1,5 +1,3 @@
-using System.Text;
-using System.Text.Json;
 using MetricStream.Queueing;
 
 namespace MetricStream.Storing;
@@ -13,77 +11,66 @@ internal sealed class TransactionWriter
     // Beyond this many, the memory of series (or clients) is dropped and looked up again: see KeyedRows.
     internal const int RememberedRows = 1_000_000;
 
-    // Rows of one multi-row insert: opening the table's cursor and ending the statement are paid once for all of them.
-    private const int SamplesPerInsert = 16;
-
     private readonly Database _database;
-    private readonly KeyedRows _series;
+    private readonly SampleWriter _samples;
     private readonly KeyedRows _clients;
 
     // One transaction.
-    private readonly List<PendingSample> _samples = [];
-    private readonly List<ParsedMetric> _parsed = [];
-    private long _nextOrdinal;
     private long _sourceId;
     private int _stored;
     private int _duplicates;
     private int _deadLettered;
+    private int _replays;
+    private IReadOnlySet<long>? _lettersKept;
+    private readonly List<DueLetter> _lettersDue = [];
 
+    private readonly AcceptanceBook _acceptances;
     private readonly SqliteStatement _insertSource;
     private readonly SqliteStatement _selectSource;
     private readonly SqliteStatement _updateSource;
     private readonly SqliteStatement _selectClient;
     private readonly SqliteStatement _insertClient;
     private readonly SqliteStatement _updateClient;
-    private readonly SqliteStatement _selectSeries;
-    private readonly SqliteStatement _insertSeries;
-    private readonly SqliteStatement _insertTotal;
-    private readonly SqliteStatement _updateTotal;
     private readonly SqliteStatement _insertBatch;
     private readonly SqliteStatement _selectBody;
-    private readonly SqliteStatement _insertSample;
-    private readonly SqliteStatement _insertSamples;
     private readonly SqliteStatement _insertDeadLetter;
-    private readonly SqliteStatement _selectOrdinal;
     private readonly SqliteStatement _updateCounters;
 
     public TransactionWriter(Database database, int rememberedRows = RememberedRows)
     {
         _database = database;
-        _series = new KeyedRows(FindOrInsertSeries, rememberedRows);
+        _samples = new SampleWriter(database, rememberedRows);
         _clients = new KeyedRows(FindOrInsertClient, rememberedRows);
+        _acceptances = new AcceptanceBook(database);
         _insertSource = database.Prepare("INSERT OR IGNORE INTO sources(source, position, quarantined) VALUES (?, 0, 0)");
-        _selectSource = database.Prepare("SELECT id, position FROM sources WHERE source = ?");
-        _updateSource = database.Prepare("UPDATE sources SET position = ?, quarantined = quarantined + ? WHERE id = ?");
+        _selectSource = database.Prepare("SELECT id, position, fence FROM sources WHERE source = ?");
+        _updateSource = database.Prepare(
+            "UPDATE sources SET position = ?, quarantined = quarantined + ?, lost = lost + ? WHERE id = ?");
         _selectClient = database.Prepare("SELECT id FROM clients WHERE client = ?");
         _insertClient = database.Prepare("INSERT INTO clients(client, acknowledged, rejected, last_seen) VALUES (?, 0, 0, 0)");
         _updateClient = database.Prepare(
             "UPDATE clients SET acknowledged = acknowledged + ?, last_seen = max(last_seen, ?) WHERE id = ?");
-        _selectSeries = database.Prepare("SELECT id FROM series WHERE key = ?");
-        _insertSeries = database.Prepare("INSERT INTO series(key, name, type, tags) VALUES (?, ?, ?, ?)");
-        _insertTotal = database.Prepare("INSERT INTO series_totals(series, samples) VALUES (?, 0)");
-        _updateTotal = database.Prepare("UPDATE series_totals SET samples = samples + ? WHERE series = ?");
         _insertBatch = database.Prepare(
-            "INSERT OR IGNORE INTO batches(client, batch_id, source, position, arrived, metrics, body) VALUES (?, ?, ?, ?, ?, ?, ?)");
-        _selectBody = database.Prepare("SELECT body FROM batches WHERE client = ? AND batch_id = ?");
-        _insertSample = database.Prepare(InsertSamplesSql(1));
-        _insertSamples = database.Prepare(InsertSamplesSql(SamplesPerInsert));
+            "INSERT OR IGNORE INTO batches(client, batch_id, source, position, arrived, metrics, body, record_id) "
+            + "VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+        _selectBody = database.Prepare("SELECT body, record_id FROM batches WHERE client = ? AND batch_id = ?");
         _insertDeadLetter = database.Prepare(
             "INSERT INTO dead_letters(source, position, client, batch_id, reason, arrived, body) VALUES (?, ?, ?, ?, ?, ?, ?)");
-        _selectOrdinal = database.Prepare("SELECT next_ordinal FROM counters");
         _updateCounters = database.Prepare(
-            "UPDATE counters SET stored = stored + ?, duplicates = duplicates + ?, dead_lettered = dead_lettered + ?, next_ordinal = ?");
+            "UPDATE counters SET stored = stored + ?, duplicates = duplicates + ?, dead_lettered = dead_lettered + ?, next_ordinal = ?, "
+            + "replays = replays + ?");
     }
 
-    internal int RememberedSeries => _series.Count;
+    internal int RememberedSeries => _samples.RememberedSeries;
 
     public StoreReceipt Write(StoreTransaction transaction)
     {
-        // 1. Where the source stands: records before that are already accounted for.
-        var position = SourcePosition(transaction.Source);
-        _nextOrdinal = NextOrdinal();
-        _samples.Clear();
-        _stored = _duplicates = _deadLettered = 0;
+        // 1. Where the source stands: records before that are already accounted for. With a fence nobody else may have taken it over.
+        var position = SourcePosition(transaction);
+        _samples.Begin();
+        _stored = _duplicates = _deadLettered = _replays = 0;
+        _lettersKept = transaction.Fence is null ? null : transaction.LettersKept;
+        _lettersDue.Clear();
 
         // 2. Each record becomes a batch, a duplicate or a dead letter.
         var skipped = 0;
@@ -101,21 +88,24 @@ internal sealed class TransactionWriter
                 Add(record);
         }
 
+        if (_lettersDue.Count > 0)
+            throw new LettersDueException([.. _lettersDue]);
+
         // 3. Samples and totals, in the order of their keys on disk.
-        InsertSamples();
-        foreach (var series in _series.Touched())
-            _updateTotal.Bind(1, series.Added).Bind(2, series.Id).Run();
+        _samples.Write();
         foreach (var client in _clients.Touched())
             _updateClient.Bind(1, client.Added).Bind(2, client.LatestUnixMs).Bind(3, client.Id).Run();
 
         // 4. Counters and position.
-        _updateCounters.Bind(1, _stored).Bind(2, _duplicates).Bind(3, _deadLettered).Bind(4, _nextOrdinal).Run();
+        _acceptances.Write();
+        _updateCounters.Bind(1, _stored).Bind(2, _duplicates).Bind(3, _deadLettered).Bind(4, _samples.NextOrdinal).Bind(5, _replays).Run();
         if (transaction.NextPosition > position)
         {
             // A repeated write that was merged with later records names damage that may have been counted: what is left of the range
             // after its fresh records bounds what can be new.
             var missing = transaction.NextPosition - position - (transaction.Records.Count - skipped);
-            _updateSource.Bind(1, transaction.NextPosition).Bind(2, Math.Min(transaction.Quarantined, missing)).Bind(3, _sourceId).Run();
+            _updateSource.Bind(1, transaction.NextPosition).Bind(2, Math.Min(transaction.Quarantined, missing))
+                .Bind(3, Math.Min(transaction.Lost, missing)).Bind(4, _sourceId).Run();
         }
 
         return new StoreReceipt(_stored, _duplicates, _deadLettered);
@@ -123,151 +113,167 @@ internal sealed class TransactionWriter
 
     public void Committed()
     {
-        _series.Committed();
+        _samples.Committed();
         _clients.Committed();
+        _acceptances.Ended();
     }
 
     public void RolledBack()
     {
-        _series.RolledBack();
+        _samples.RolledBack();
         _clients.RolledBack();
+        _acceptances.Ended();
     }
 
     /// <summary>A series whose row an expiry removed, after its commit.</summary>
-    public void ForgetSeries(ReadOnlySpan<byte> key) => _series.Forget(key);
+    public void ForgetSeries(ReadOnlySpan<byte> key) => _samples.Forget(key);
 
     private void Add(StoreRecord record)
     {
+        // 1. What came before under its id: a replay is over here, a dead letter that was sent back has another try.
+        var before = record.Id.IsEmpty ? Settlement.None : _acceptances.Find(record.Id.Span);
+        if (before == Settlement.Duplicate)
+        {
+            _replays++;
+            return;
+        }
+
+        if (record.Refusal is { } refusal)
+        {
+            DeadLetter(record, before, refusal);
+            return;
+        }
+
         if (record.Batch is not { } batch)
         {
-            DeadLetter(record.Position, null, record.Bytes.Span, "The record is of a kind or version that this program does not know.");
+            DeadLetter(record, before, "The record is of a kind or version that this program does not know.");
             return;
         }
 
-        var client = _clients.Row(batch.ClientId.Span);
-        _clients.Add(client, 1, batch.ArrivedUnixMs);
         if (batch.Kind == BatchRecordKind.Resend)
         {
+            Count(record, before);
             _duplicates++;
             return;
         }
 
-        if (Parse(batch) is { } problem)
+        if (_samples.Parse(batch) is { } problem)
         {
-            DeadLetter(record.Position, batch, batch.Body.Span, problem);
+            DeadLetter(record, before, problem);
             return;
         }
 
+        // 2. The unique key decides.
+        var client = _clients.Row(batch.ClientId.Span);
         _insertBatch
             .Bind(1, client.Id).BindText(2, batch.BatchId.Span).Bind(3, _sourceId).Bind(4, record.Position)
-            .Bind(5, batch.ArrivedUnixMs).Bind(6, _parsed.Count).BindBlob(7, batch.Body.Span).Run();
+            .Bind(5, batch.ArrivedUnixMs).Bind(6, _samples.Parsed).BindBlob(7, batch.Body.Span);
+        if (record.Id.IsEmpty)
+            _insertBatch.BindNull(8).Run();
+        else
+            _insertBatch.BindBlob(8, record.Id.Span).Run();
         if (_database.Changes == 1)
         {
+            Count(record, before);
             _stored++;
-            TakeParsed();
+            _samples.TakeParsed();
+            return;
         }
-        else if (IsStoredBody(client.Id, batch))
+
+        // 3. It is there: under the same id a replay, with the same body a re-send.
+        switch (Compare(client.Id, record, batch))
         {
-            _duplicates++;
-        }
-        else
-        {
-            DeadLetter(record.Position, batch, batch.Body.Span, "The batch id is in use by a batch of this client with another body.");
+            case Known.Replay:
+                _replays++;
+                break;
+            case Known.Resend:
+                Count(record, before);
+                _duplicates++;
+                if (!record.Id.IsEmpty)
+                    _acceptances.Settle(record.Id.Span, batch.ArrivedUnixMs, Settlement.Duplicate);
+                break;
+            default:
+                DeadLetter(record, before, "The batch id is in use by a batch of this client with another body.");
+                break;
         }
     }
 
-    // Null when every metric could be read; else why not. No row is written before the whole body is read.
-    private string? Parse(in BatchRecord batch)
+    /// <summary>An acceptance whose fate is decided now; one that was a dead letter is none any more, and was counted then.</summary>
+    private void Count(in StoreRecord record, Settlement before)
     {
-        _parsed.Clear();
-        var reader = new BatchReader(batch.Body.Span, batch.ArrivedUnixMs);
-        try
+        if (before == Settlement.DeadLetter)
         {
-            while (reader.Read())
-            {
-                var known = _series.Known(reader.SeriesKey);
-                _parsed.Add(new ParsedMetric(known, known is null ? reader.SeriesKey.ToArray() : [], reader.TimestampUnixMs, reader.Value));
-            }
+            _deadLettered--;
+            _acceptances.Forget(record.Id.Span);
+            return;
+        }
 
-            return null;
-        }
-        catch (Exception unreadable) when (
-            unreadable is JsonException or InvalidOperationException or ArgumentException or OverflowException)
-        {
-            // Intake has validated the body, so this is a body of another version. It must not stop the records behind it.
-            return $"The body cannot be read: {unreadable.Message}";
-        }
-        finally
-        {
-            reader.Dispose();
-        }
+        if (!record.Id.IsEmpty)
+            _acceptances.Count(record.Id.Span);
+        if (record.Batch is { } batch)
+            _clients.Add(_clients.Row(batch.ClientId.Span), 1, batch.ArrivedUnixMs);
     }
 
-    private void TakeParsed()
-    {
-        foreach (var metric in _parsed)
-        {
-            var series = metric.Series ?? _series.Row(metric.NewKey);
-            _series.Add(series, 1, 0);
-            _samples.Add(new PendingSample(series.Id, metric.UnixMs, _nextOrdinal++, metric.Value));
-        }
-    }
-
-    // Sorted, consecutive inserts land on the same page; unsorted, ten thousand series cost a descent of the tree each.
-    private void InsertSamples()
-    {
-        _samples.Sort();
-        var at = 0;
-        for (; at + SamplesPerInsert <= _samples.Count; at += SamplesPerInsert)
-        {
-            for (var i = 0; i < SamplesPerInsert; i++)
-                BindSample(_insertSamples, 4 * i, _samples[at + i]);
-            _insertSamples.Run();
-        }
-
-        for (; at < _samples.Count; at++)
-            BindSample(_insertSample, 0, _samples[at]).Run();
-    }
-
-    private static SqliteStatement BindSample(SqliteStatement insert, int before, in PendingSample sample) => insert
-        .Bind(before + 1, sample.Series).Bind(before + 2, sample.UnixMs).Bind(before + 3, sample.Ordinal).Bind(before + 4, sample.Value);
-
-    private bool IsStoredBody(long client, in BatchRecord batch)
+    private Known Compare(long client, in StoreRecord record, in BatchRecord batch)
     {
         _selectBody.Bind(1, client).BindText(2, batch.BatchId.Span);
         if (!_selectBody.Step())
-            return false;
-        var same = _selectBody.Blob(0).SequenceEqual(batch.Body.Span);
+            return Known.Other;
+        var known = !record.Id.IsEmpty && _selectBody.Blob(1).SequenceEqual(record.Id.Span) ? Known.Replay
+            : _selectBody.Blob(0).SequenceEqual(batch.Body.Span) ? Known.Resend : Known.Other;
         _selectBody.Reset();
-        return same;
+        return known;
     }
 
-    private void DeadLetter(long position, BatchRecord? batch, ReadOnlySpan<byte> body, string reason)
+    private void DeadLetter(in StoreRecord record, Settlement before, string reason)
     {
+        if (_lettersKept is not null)
+        {
+            KeepElsewhere(record, before, reason);
+            return;
+        }
+
         _deadLettered++;
-        _insertDeadLetter.Bind(1, _sourceId).Bind(2, position).BindText(5, reason).BindBlob(7, body);
-        if (batch is { } known)
-            _insertDeadLetter.BindText(3, known.ClientId.Span).BindText(4, known.BatchId.Span).Bind(6, known.ArrivedUnixMs).Run();
+        _insertDeadLetter.Bind(1, _sourceId).Bind(2, record.Position).BindText(5, reason);
+        if (record.Batch is { } known)
+        {
+            _clients.Add(_clients.Row(known.ClientId.Span), 1, known.ArrivedUnixMs);
+            _insertDeadLetter.BindText(3, known.ClientId.Span).BindText(4, known.BatchId.Span).Bind(6, known.ArrivedUnixMs)
+                .BindBlob(7, known.Body.Span).Run();
+        }
         else
-            _insertDeadLetter.BindNull(3).BindNull(4).BindNull(6).Run();
+        {
+            _insertDeadLetter.BindNull(3).BindNull(4).BindNull(6).BindBlob(7, record.Bytes.Span).Run();
+        }
     }
 
-    private long SourcePosition(string source)
+    /// <summary>The letter lies in a log beside the source's. One that came back and was refused again lies there again, and was
+    /// counted.</summary>
+    private void KeepElsewhere(in StoreRecord record, Settlement before, string reason)
     {
-        _insertSource.BindText(1, source).Run();
-        _selectSource.BindText(1, source).Step();
+        if (!_lettersKept!.Contains(record.Position))
+        {
+            _lettersDue.Add(new DueLetter(record, reason));
+            return;
+        }
+
+        if (before == Settlement.DeadLetter)
+            return;
+        Count(record, before);
+        _deadLettered++;
+        _acceptances.Settle(record.Id.Span, record.Batch?.ArrivedUnixMs ?? 0, Settlement.DeadLetter);
+    }
+
+    private long SourcePosition(StoreTransaction transaction)
+    {
+        _insertSource.BindText(1, transaction.Source).Run();
+        _selectSource.BindText(1, transaction.Source).Step();
         _sourceId = _selectSource.Long(0);
-        var position = _selectSource.Long(1);
+        var (position, fence) = (_selectSource.Long(1), _selectSource.Long(2));
         _selectSource.Reset();
+        if (transaction.Fence is { } ours)
+            StoreFence.ThrowIfPassed(transaction, ours, fence, position);
         return position;
-    }
-
-    private long NextOrdinal()
-    {
-        _selectOrdinal.Step();
-        var ordinal = _selectOrdinal.Long(0);
-        _selectOrdinal.Reset();
-        return ordinal;
     }
 
     private long FindOrInsertClient(byte[] client)
@@ -283,52 +289,6 @@ internal sealed class TransactionWriter
         return _database.LastInsertedRow;
     }
 
-    private long FindOrInsertSeries(byte[] key)
-    {
-        if (_selectSeries.BindBlob(1, key).Step())
-        {
-            var id = _selectSeries.Long(0);
-            _selectSeries.Reset();
-            return id;
-        }
-
-        // Type and tags are in the key; as text they are for people who open the file.
-        _insertSeries
-            .BindBlob(1, key).BindText(2, SeriesKey.Name(key)).BindText(3, SeriesKey.TypeName(SeriesKey.Type(key)))
-            .BindText(4, TagsAsJson(key)).Run();
-        var inserted = _database.LastInsertedRow;
-        _insertTotal.Bind(1, inserted).Run();
-        return inserted;
-    }
-
-    private static string InsertSamplesSql(int rows) =>
-        $"INSERT INTO samples(series, time, ordinal, value) VALUES {string.Join(", ", Enumerable.Repeat("(?, ?, ?, ?)", rows))}";
-
-    private static string TagsAsJson(byte[] key)
-    {
-        using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer))
-        {
-            json.WriteStartObject();
-            foreach (var tag in SeriesKey.Tags(key))
-                json.WriteString(tag.Key, tag.Value);
-            json.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(buffer.ToArray());
-    }
-
-    private readonly record struct ParsedMetric(KeyedRow? Series, byte[] NewKey, long UnixMs, double Value);
-
-    private readonly record struct PendingSample(long Series, long UnixMs, long Ordinal, double Value) : IComparable<PendingSample>
-    {
-        public int CompareTo(PendingSample other)
-        {
-            var bySeries = Series.CompareTo(other.Series);
-            if (bySeries != 0)
-                return bySeries;
-            var byTime = UnixMs.CompareTo(other.UnixMs);
-            return byTime != 0 ? byTime : Ordinal.CompareTo(other.Ordinal);
-        }
-    }
+    /// <summary>How a record stands to the batch that has its id.</summary>
+    private enum Known { Other, Resend, Replay }
 }

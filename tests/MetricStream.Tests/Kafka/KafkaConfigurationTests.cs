@@ -85,8 +85,16 @@ public sealed class KafkaConfigurationTests : IDisposable
     }
 
     [Fact]
-    public void A_role_that_stores_is_refused_in_this_version() =>
-        Assert.Contains("say --role intake", Assert.Single(Read([("Queue", "kafka"), ("BootstrapServers", "b:1")]).Violations), StringComparison.Ordinal);
+    public void A_role_that_stores_without_a_store_is_refused_and_with_one_every_role_is_taken()
+    {
+        (string, string)[] kafka = [("Queue", "kafka"), ("BootstrapServers", "b:1")];
+
+        Assert.Contains("--role store with --store none does nothing",
+            Assert.Single(Read([.. kafka, ("Role", "store"), ("Store", "none")]).Violations), StringComparison.Ordinal);
+        Assert.Equal(ServerRole.All, Read(kafka).Settings!.Kafka!.Role);
+        Assert.Equal(ServerRole.Store, Read([.. kafka, ("Role", "store")]).Settings!.Kafka!.Role);
+        Assert.Empty(Read([.. kafka, ("Store", "none")]).Violations);
+    }
 
     private (ServeSettings? Settings, IReadOnlyList<string> Violations) Read(
         (string Key, string Value)[] commandLine, (string Key, string Value)[]? environment = null) =>

@@ -30,7 +30,7 @@ public sealed class ServerPulseTests : IDisposable
     [Fact]
     public async Task Rates_and_percentiles_are_those_of_the_last_seconds()
     {
-        using var pulse = new ServerPulse(_queue, _batches, _times, _time);
+        using var pulse = new ServerPulse(new FilePulse(_queue, _batches), _times, _time);
         pulse.TakeBeat();
         Assert.Null(pulse.Rates());
         for (var second = 0; second < 20; second++)
@@ -54,7 +54,7 @@ public sealed class ServerPulseTests : IDisposable
     [Fact]
     public async Task A_growing_queue_says_when_it_is_full_and_one_at_rest_says_nothing()
     {
-        using var pulse = new ServerPulse(_queue, _batches, _times, _time);
+        using var pulse = new ServerPulse(new FilePulse(_queue, _batches), _times, _time);
         pulse.TakeBeat();
         Assert.Null(pulse.SecondsUntilFull(1 << 20));
         for (var second = 0; second < 10; second++)
@@ -75,7 +75,7 @@ public sealed class ServerPulseTests : IDisposable
     [Fact]
     public void Only_the_last_five_minutes_are_kept()
     {
-        using var pulse = new ServerPulse(_queue, _batches, _times, _time);
+        using var pulse = new ServerPulse(new FilePulse(_queue, _batches), _times, _time);
         pulse.TakeBeat();
         for (var second = 0; second < 400; second++)
             Tick(pulse);

@@ -84,8 +84,8 @@ public sealed class StateEndpointsTests : IDisposable
         var batches = new FileBatchQueue(queue);
         var state = new ServerState(settings, queue, batches, store, new IntakeLedger());
         var times = new IntakeTimes();
-        using var pulse = new ServerPulse(queue, batches, times, TimeProvider.System);
-        new StateEndpoints(state, times, new StatsJson(state, times, pulse, null, TimeProvider.System), TimeProvider.System).Map(app);
+        using var pulse = new ServerPulse(new FilePulse(queue, batches), times, TimeProvider.System);
+        new StateEndpoints(state, times, new StatsJson(state, times, pulse, null, TimeProvider.System)).Map(app);
         await app.StartAsync(TestContext.Current.CancellationToken);
         return app;
     }

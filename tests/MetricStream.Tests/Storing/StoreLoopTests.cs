@@ -174,6 +174,8 @@ public sealed class StoreLoopTests : IDisposable
             throw new StoreUnavailableException("The store is away.", new IOException("away"));
         }
 
+        public IReadOnlyList<SourceClaim> Claim(IReadOnlyList<SourceBounds> sources, string owner) => store.Claim(sources, owner);
+
         public long Position(string source) => store.Position(source);
 
         public void AddRejected(IReadOnlyCollection<ClientRejections> rejections) => store.AddRejected(rejections);
