@@ -205,7 +205,9 @@ internal sealed class ConsumeLoop
             _membership.Step();
         }
 
-        // 4. Answers that came with the close.
+        // 4. Out of time: whatever the group still asks is answered, or the destruction would never end. Then what came with the close.
+        if (!hasLeft)
+            _context.Client.Handle.AnswerLastRevocation();
         ServeEvents(TimeSpan.Zero);
         return new CloseReport(
             hasLeft, !_commits.IsUnderway, abandoned, _context.Time.GetElapsedTime(start));

@@ -174,6 +174,19 @@ internal static unsafe class NativeConsumer
         NativeErrors.ThrowIfErrorObject(Librdkafka.ConsumerCloseQueue(use.Client, queue.Pointer), "Closing the consumer");
     }
 
+    /// <summary>
+    /// The answer to a last revocation that nobody will serve: without it a client whose close has begun waits for ever when it is destroyed,
+    /// its main thread at full speed, <see cref="DestroyOptions.NoConsumerClose"/> or not (rd_kafka_cgrp_terminate0 of 2.x heeds the option
+    /// only where no close has begun). A closing group takes any assignment for none.
+    /// </summary>
+    public static void AnswerLastRevocation(this ClientHandle client)
+    {
+        using var call = client.Enter();
+        var code = Librdkafka.Assign(call.Client, null);
+        if (code != KafkaErrorCode.ClientDestroyed)
+            code.ThrowIfFailed("Answering the last revocation");
+    }
+
     public static bool IsConsumerClosed(this ClientHandle client)
     {
         using var call = client.Enter();

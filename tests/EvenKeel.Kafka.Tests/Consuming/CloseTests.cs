@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using EvenKeel.Kafka.Consuming;
 using EvenKeel.Kafka.Native;
+using EvenKeel.Kafka.Tests.Native;
 using EvenKeel.Testing.Cluster;
 using Xunit;
 using static EvenKeel.Kafka.Tests.Consuming.Consumers;
@@ -45,6 +46,25 @@ public sealed class CloseTests
     {
         for (var round = 0; round < Rounds; round++)
             await CloseOnce(state);
+    }
+
+    [Theory]
+    [MemberData(nameof(BrokersAndProtocols), MemberType = typeof(Consumers))]
+    public async Task A_close_without_time_leaves_no_native_client_behind(string kind, string protocol)
+    {
+        await using var broker = BrokerKinds.Start(kind);
+        var topic = NewName("hasty");
+        await broker.CreateTopicAsync(topic, 2, Cancellation);
+        await FillAsync(broker, topic, 10);
+        var heard = new Heard();
+        await using var consumer = new ReliableConsumer(
+            Options(broker, NewName("hasty"), topic, protocol), (record, _) => heard.Take(record), heard.Take);
+        await heard.Until(all => all.Count == 10);
+
+        // The revocation that the close brings is met by nobody: librdkafka would wait for its answer for ever, a thread at full speed.
+        await consumer.StopAsync(TimeSpan.Zero, Cancellation);
+
+        await consumer.Destroyed.WaitAsync(Deadline, Cancellation);
     }
 
     [Fact]
