@@ -3,7 +3,7 @@ using Xunit;
 
 namespace EvenKeel.Testing.Tests;
 
-/// <summary>Another process of this executable that runs one explicit test, with settings for it in its environment.</summary>
+/// <summary>Another process of this executable that runs explicit tests alone, with settings for it in its environment.</summary>
 internal sealed class ChildProcess : IAsyncDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
@@ -18,10 +18,16 @@ internal sealed class ChildProcess : IAsyncDisposable
         _errors = process.StandardError.ReadToEndAsync();
     }
 
-    public static ChildProcess Start<T>(string method, params (string Name, string Value)[] settings)
+    public static ChildProcess Start<T>(string method, params (string Name, string Value)[] settings) =>
+        Start(typeof(T), ["--filter-method", $"{typeof(T).FullName}.{method}"], settings);
+
+    public static ChildProcess StartClasses(Type[] classes, params (string Name, string Value)[] settings) =>
+        Start(classes[0], [.. classes.SelectMany(suite => new[] { "--filter-class", suite.FullName! })], settings);
+
+    private static ChildProcess Start(Type type, string[] filter, (string Name, string Value)[] settings)
     {
-        var start = new ProcessStartInfo("dotnet",
-            [typeof(T).Assembly.Location, "--filter-method", $"{typeof(T).FullName}.{method}", "--explicit", "only", "--no-progress"])
+        var start = new ProcessStartInfo(
+            "dotnet", [type.Assembly.Location, .. filter, "--explicit", "only", "--no-progress", "--output", "Detailed"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -55,10 +61,14 @@ internal sealed class ChildProcess : IAsyncDisposable
         File.Move(path + ".part", path);
     }
 
-    public async Task PassAsync()
+    /// <summary>Waits for its end.</summary>
+    /// <param name="exitCode">0: passed; 2: a test failed.</param>
+    /// <returns>What it printed.</returns>
+    public async Task<string> EndAsync(int exitCode = 0)
     {
         await _process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(Limit);
-        Assert.True(_process.ExitCode == 0, $"The child ended with {_process.ExitCode}:\n{await _output}\n{await _errors}");
+        Assert.True(_process.ExitCode == exitCode, $"The child ended with {_process.ExitCode}:\n{await _output}\n{await _errors}");
+        return await _output;
     }
 
     /// <summary>As kill -9 does.</summary>

@@ -44,6 +44,9 @@ internal static class Departures
         new("console", "src/MetricStream/Kafka/KafkaServer.cs", null,
             "the one line on standard output that people and scripts wait for at start"),
 
+        new("two-implementations", "src/EvenKeel.Testing.XunitV3/UseKafkaKitAttribute.cs", null,
+            "users implement it in their test projects"),
+
         new("project-arrows", "native/librdkafka.redist/probe/probe.csproj", null, Probe),
         new("solution-is-whole", "native/librdkafka.redist/probe/probe.csproj", null, Probe),
     ];

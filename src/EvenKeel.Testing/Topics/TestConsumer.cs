@@ -16,7 +16,7 @@ public enum ConsumeMode
 
 /// <summary>
 /// A worker's consumer of one topic, the same from test to test. After it was asked for it shows what is produced from then on, and
-/// nothing that was there before.
+/// nothing that was there before. Its waits end with the test's own cancellation, where the framework has one.
 /// </summary>
 public sealed class TestConsumer
 {
@@ -28,6 +28,7 @@ public sealed class TestConsumer
     private readonly RecordInbox _inbox = new();
     private readonly ConsumeMode _mode;
     private readonly TimeSpan _deadline;
+    private readonly Func<CancellationToken> _cancellation;
 
     // One question at a time. The partitions are asked for once: a test topic keeps those it was made with.
     private int[]? _partitions;
@@ -40,6 +41,7 @@ public sealed class TestConsumer
         Group = setup.Group;
         _mode = setup.Mode;
         _deadline = setup.Deadline;
+        _cancellation = setup.Cancellation;
         using var configuration = new ClientConfiguration();
         foreach (var (name, value) in setup.Settings())
             configuration.Set(name, value);
@@ -56,18 +58,15 @@ public sealed class TestConsumer
 
     /// <summary>The next record.</summary>
     /// <param name="within">The deadline; absent: the run's, 10 s by default.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="ReceiveTimeoutException">None came; the message tells what was seen, and what the client said.</exception>
-    public Task<TestRecord> ReceiveAsync(TimeSpan? within = null, CancellationToken cancellationToken = default) =>
-        ReceiveAsync(_ => true, within, cancellationToken);
+    public Task<TestRecord> ReceiveAsync(TimeSpan? within = null) =>
+        ReceiveAsync(_ => true, within);
 
     /// <summary>The next record that is wanted; those before it count as seen.</summary>
     /// <param name="wanted">Looks at a record.</param>
     /// <param name="within">The deadline; absent: the run's, 10 s by default.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="ReceiveTimeoutException">None came; the message tells what was seen, and what the client said.</exception>
-    public async Task<TestRecord> ReceiveAsync(
-        Func<TestRecord, bool> wanted, TimeSpan? within = null, CancellationToken cancellationToken = default)
+    public async Task<TestRecord> ReceiveAsync(Func<TestRecord, bool> wanted, TimeSpan? within = null)
     {
         ArgumentNullException.ThrowIfNull(wanted);
         var wait = new ReceiveWait(within ?? _deadline);
@@ -79,17 +78,15 @@ public sealed class TestConsumer
                 if (wanted(record!))
                     return record!;
             }
-            await AwaitAsync(changed, wait, "a record that was waited for", cancellationToken).ConfigureAwait(false);
+            await AwaitAsync(changed, wait, "a record that was waited for", _cancellation()).ConfigureAwait(false);
         }
     }
 
     /// <summary>The next records.</summary>
     /// <param name="count">How many.</param>
     /// <param name="within">The deadline for all; absent: the run's, 10 s by default.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="ReceiveTimeoutException">Fewer came; the message tells what was seen, and what the client said.</exception>
-    public async Task<IReadOnlyList<TestRecord>> ReceiveAsync(
-        int count, TimeSpan? within = null, CancellationToken cancellationToken = default)
+    public async Task<IReadOnlyList<TestRecord>> ReceiveAsync(int count, TimeSpan? within = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         var wait = new ReceiveWait(within ?? _deadline);
@@ -101,7 +98,7 @@ public sealed class TestConsumer
                 records.Add(record!);
             if (records.Count == count)
                 return records;
-            await AwaitAsync(changed, wait, $"{count} records ({records.Count} came)", cancellationToken).ConfigureAwait(false);
+            await AwaitAsync(changed, wait, $"{count} records ({records.Count} came)", _cancellation()).ConfigureAwait(false);
         }
     }
 
@@ -110,18 +107,17 @@ public sealed class TestConsumer
     /// nothing to happen.
     /// </summary>
     /// <param name="within">The deadline; absent: the run's, 10 s by default.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="ReceiveTimeoutException">The end was not reached in time.</exception>
-    public async Task<IReadOnlyList<TestRecord>> ReceiveToEndAsync(TimeSpan? within = null, CancellationToken cancellationToken = default)
+    public async Task<IReadOnlyList<TestRecord>> ReceiveToEndAsync(TimeSpan? within = null)
     {
         var wait = new ReceiveWait(within ?? _deadline);
-        var ends = await Task.Run(AskEnds, cancellationToken).ConfigureAwait(false);
+        var ends = await Task.Run(AskEnds, _cancellation()).ConfigureAwait(false);
         while (true)
         {
             var changed = _inbox.Changed;
             if (_inbox.HasReached(ends))
                 break;
-            await AwaitAsync(changed, wait, $"the end of {Topic} as it was ({Text(ends)})", cancellationToken).ConfigureAwait(false);
+            await AwaitAsync(changed, wait, $"the end of {Topic} as it was ({Text(ends)})", _cancellation()).ConfigureAwait(false);
         }
         var records = new List<TestRecord>();
         while (_inbox.TryTake(out var record))

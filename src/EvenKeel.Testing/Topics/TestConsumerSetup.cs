@@ -7,6 +7,8 @@ internal sealed record TestConsumerSetup(string BootstrapServers, string Topic, 
 
     public TimeSpan Deadline { get; init; }
 
+    public required Func<CancellationToken> Cancellation { get; init; }
+
     /// <summary>
     /// The times of the group are those that took a suite of the field from 70 s to 20-35 s. The embedded broker answers a fetch when its
     /// wait is over, so there the wait is the latency of a record. A real one answers when a record comes, but has nothing else from a

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using EvenKeel.Testing.Cluster;
+using EvenKeel.Testing.Isolation;
 
 namespace EvenKeel.Testing.Workers;
 
@@ -32,6 +33,7 @@ public sealed class TestRun : IAsyncDisposable
         if (Options.Validate() is { Count: > 0 } violations)
             throw new ArgumentException(string.Join(" ", violations), nameof(options));
         Folder = LeaseFolder.Open(Options.LeaseDirectory ?? LeaseFolder.Default);
+        Gates = new ResourceGates(Folder, Options.Time);
         _slots = new WorkerSlots(Folder);
         _file = RunFile.Create(Folder, RunId.New(Options.Time));
     }
@@ -41,6 +43,12 @@ public sealed class TestRun : IAsyncDisposable
 
     /// <summary>What it was set up with.</summary>
     public TestRunOptions Options { get; }
+
+    /// <summary>Where tests wait for what they may not use at the same time.</summary>
+    public ResourceGates Gates { get; }
+
+    /// <summary>The cluster, if it is started.</summary>
+    public TestCluster? Started => Volatile.Read(ref _cluster);
 
     internal LeaseFolder Folder { get; }
 

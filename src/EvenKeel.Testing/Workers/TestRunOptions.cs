@@ -35,6 +35,9 @@ public sealed record TestRunOptions
     /// </summary>
     public Action<string>? Diagnostics { get; init; }
 
+    /// <summary>The cancellation of the test that calls, asked at the begin of each wait. Default: none.</summary>
+    public Func<CancellationToken> Cancellation { get; init; } = () => CancellationToken.None;
+
     /// <summary>The clock.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 

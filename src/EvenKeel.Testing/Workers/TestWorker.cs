@@ -151,6 +151,7 @@ public sealed class TestWorker
                     {
                         IsEmbedded = cluster.IsEmbedded,
                         Deadline = _run.Options.ReceiveDeadline,
+                        Cancellation = _run.Options.Cancellation,
                     }));
                 _consumers[(topic, mode)] = cached;
                 lock (_gate)

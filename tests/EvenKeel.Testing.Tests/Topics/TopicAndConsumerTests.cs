@@ -40,7 +40,7 @@ public sealed class TopicAndConsumerTests(ITestOutputHelper output) : IAsyncLife
         var consumer = await worker.ConsumerAsync(topic, mode, Cancellation);
         await SendAsync(run, topic, "one");
         await SendAsync(run, topic, "left unread");
-        Assert.Equal("one", (await consumer.ReceiveAsync(record => record.Value == "one", cancellationToken: Cancellation)).Value);
+        Assert.Equal("one", (await consumer.ReceiveAsync(record => record.Value == "one")).Value);
         first.End(hasFailed: false);
         await SendAsync(run, topic, "between the tests");
 
@@ -48,8 +48,8 @@ public sealed class TopicAndConsumerTests(ITestOutputHelper output) : IAsyncLife
         Assert.Equal(topic, await worker.TopicAsync("orders", 2, Cancellation));
         Assert.Same(consumer, await worker.ConsumerAsync(topic, mode, Cancellation));
         await SendAsync(run, topic, "two");
-        Assert.Equal("two", (await consumer.ReceiveAsync(cancellationToken: Cancellation)).Value);
-        Assert.Empty(await consumer.ReceiveToEndAsync(cancellationToken: Cancellation));
+        Assert.Equal("two", (await consumer.ReceiveAsync()).Value);
+        Assert.Empty(await consumer.ReceiveToEndAsync());
         second.End(hasFailed: false);
     }
 
@@ -78,7 +78,7 @@ public sealed class TopicAndConsumerTests(ITestOutputHelper output) : IAsyncLife
         var renewed = await failing.ConsumerAsync(fresh, cancellationToken: Cancellation);
         Assert.NotSame(consumers.Failing, renewed);
         await SendAsync(run, fresh, "after the failure");
-        Assert.Equal("after the failure", (await renewed.ReceiveAsync(cancellationToken: Cancellation)).Value);
+        Assert.Equal("after the failure", (await renewed.ReceiveAsync()).Value);
         next.End(hasFailed: false);
         Assert.Equal(topics.Other, await other.TopicAsync("orders", 1, Cancellation));
         Assert.Same(consumers.Other, await other.ConsumerAsync(topics.Other, cancellationToken: Cancellation));
@@ -94,7 +94,7 @@ public sealed class TopicAndConsumerTests(ITestOutputHelper output) : IAsyncLife
         await SendAsync(run, topic, "not the wanted one");
 
         var refusal = await Assert.ThrowsAsync<ReceiveTimeoutException>(
-            () => consumer.ReceiveAsync(record => record.Value == "wanted", TimeSpan.FromMilliseconds(200), Cancellation));
+            () => consumer.ReceiveAsync(record => record.Value == "wanted", TimeSpan.FromMilliseconds(200)));
 
         Assert.Contains(topic, refusal.Message, StringComparison.Ordinal);
         Assert.Contains("[0]@0 key = not the wanted one", refusal.Message, StringComparison.Ordinal);
@@ -110,15 +110,15 @@ public sealed class TopicAndConsumerTests(ITestOutputHelper output) : IAsyncLife
         var consumer = await worker.ConsumerAsync(topic, cancellationToken: Cancellation);
         var cluster = await run.ClusterAsync(Cancellation);
         await cluster.Producer.SendAsync(topic, "k", null, [RecordHeader.Of("h", "1"), new RecordHeader("empty", null)], Cancellation);
-        var tombstone = Assert.Single(await consumer.ReceiveAsync(1, cancellationToken: Cancellation));
+        var tombstone = Assert.Single(await consumer.ReceiveAsync(1));
         Assert.Equal((topic, "k", null), (tombstone.Topic, tombstone.Key, tombstone.Value));
         Assert.Equal([("h", true), ("empty", false)], tombstone.Headers.Select(header => (header.Name, header.Value.HasValue)));
 
         for (var i = 0; i < 30; i++)
             await SendAsync(run, topic, $"{i}", key: $"key {i}");
 
-        Assert.Equal(20, (await consumer.ReceiveAsync(20, cancellationToken: Cancellation)).Count);
-        Assert.Equal(10, (await consumer.ReceiveToEndAsync(cancellationToken: Cancellation)).Count);
+        Assert.Equal(20, (await consumer.ReceiveAsync(20)).Count);
+        Assert.Equal(10, (await consumer.ReceiveToEndAsync()).Count);
         await Assert.ThrowsAsync<Kafka.KafkaException>(() => worker.ConsumerAsync("no/topic", cancellationToken: Cancellation));
     }
 
@@ -157,7 +157,7 @@ public sealed class TopicAndConsumerTests(ITestOutputHelper output) : IAsyncLife
             var topic = await worker.TopicAsync(name, 1, Cancellation);
             var consumer = await worker.ConsumerAsync(topic, cancellationToken: Cancellation);
             await SendAsync(run, topic, $"{i}");
-            Assert.Equal($"{i}", (await consumer.ReceiveAsync(cancellationToken: Cancellation)).Value);
+            Assert.Equal($"{i}", (await consumer.ReceiveAsync()).Value);
             (i < 10 ? fresh : reused).Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
             test.End(hasFailed: false);
         }

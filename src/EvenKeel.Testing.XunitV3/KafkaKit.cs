@@ -1,0 +1,72 @@
+using EvenKeel.Kafka.Producing;
+using EvenKeel.Testing.Cluster;
+using EvenKeel.Testing.Topics;
+using EvenKeel.Testing.Workers;
+using Xunit;
+using Xunit.v3;
+
+namespace EvenKeel.Testing.XunitV3;
+
+/// <summary>
+/// What tests and fixtures ask for Kafka: the cluster of the assembly, and the topics and consumers of the worker that the calling test
+/// runs on. Everything is made when it is first asked for, and used again by the tests that come after.
+/// </summary>
+public static class KafkaKit
+{
+    /// <summary>The worker that the calling test runs on, or its class, in a fixture.</summary>
+    public static TestWorker Worker => KitRun.Current.Worker;
+
+    /// <summary>Everything of this test process.</summary>
+    public static TestRun Run => KitRun.Current.Run;
+
+    /// <summary>Where clients of the service under test connect.</summary>
+    /// <exception cref="InvalidOperationException">
+    /// The cluster is not started yet: mark the test <see cref="KafkaTestAttribute"/>, or await a topic first.
+    /// </exception>
+    public static string BootstrapServers => Started.BootstrapServers;
+
+    /// <summary>The producer that all tests share: it sends at once.</summary>
+    public static IRecordProducer Producer => Started.Producer;
+
+    /// <summary>What can be made to go wrong; on a real broker, which has no such controls, the test is skipped and says why.</summary>
+    public static BrokerFaults Faults => Started.IsEmbedded
+        ? Started.Broker.Faults
+        : throw new InvalidOperationException(
+            $"{DynamicSkipToken.Value}Faults cannot be made in the real broker at {BootstrapServers}: this test needs the embedded one.");
+
+    private static TestCluster Started => KitRun.Current.Run.Started
+        ?? throw new InvalidOperationException("The cluster is not started yet: mark the test [KafkaTest], or await TopicAsync first.");
+
+    /// <summary>This worker's topic: made once, used again by the next tests, another one after a failing test.</summary>
+    /// <param name="name">What the test calls it.</param>
+    /// <param name="partitions">For the first call.</param>
+    /// <returns>The name that the broker knows.</returns>
+    public static Task<string> TopicAsync(string name, int partitions = 1) =>
+        Worker.TopicAsync(name, partitions, TestContext.Current.CancellationToken);
+
+    /// <summary>The group that goes with a topic, for the service under test.</summary>
+    /// <param name="topic">As <see cref="TopicAsync"/> answered it.</param>
+    public static string GroupFor(string topic) => Worker.GroupFor(topic);
+
+    /// <summary>This worker's consumer of a topic; it shows what is produced from now on.</summary>
+    /// <param name="topic">As <see cref="TopicAsync"/> answered it.</param>
+    /// <param name="mode">By itself, or as a member of the group <see cref="GroupFor"/>.</param>
+    public static Task<TestConsumer> ConsumerAsync(string topic, ConsumeMode mode = ConsumeMode.Assign) =>
+        Worker.ConsumerAsync(topic, mode, TestContext.Current.CancellationToken);
+
+    /// <summary>Sends a record and waits until it is in the log.</summary>
+    /// <param name="topic">As <see cref="TopicAsync"/> answered it.</param>
+    /// <param name="key">Null: no key.</param>
+    /// <param name="value">Null: a tombstone.</param>
+    /// <param name="headers">Default none.</param>
+    /// <exception cref="InvalidOperationException">It was not delivered; the message tells why.</exception>
+    public static async Task<DeliveryOutcome> ProduceAsync(
+        string topic, string? key, string? value, IReadOnlyList<RecordHeader>? headers = null)
+    {
+        var cluster = await KitRun.Current.Run.ClusterAsync(TestContext.Current.CancellationToken);
+        var outcome = await cluster.Producer.SendAsync(topic, key, value, headers, TestContext.Current.CancellationToken);
+        return outcome.IsDelivered
+            ? outcome
+            : throw new InvalidOperationException($"The record for {topic} was not delivered: {outcome.Status}, {outcome.Reason}");
+    }
+}

@@ -1,0 +1,184 @@
+using System.Collections.Concurrent;
+using System.Reflection;
+using EvenKeel.Testing.Isolation;
+using EvenKeel.Testing.Workers;
+using Xunit;
+using Xunit.v3;
+
+namespace EvenKeel.Testing.XunitV3;
+
+/// <summary>The kit's run of one test assembly: which collection has which worker, which test runs there, and who may run now.</summary>
+internal sealed class KitRun : IAsyncDisposable
+{
+    // Sorts before every resource that people name: whoever waits to be alone holds nothing that somebody else needs to end.
+    private const string WholeAssembly = "\u0001assembly";
+    private const string NoParallelOf = "\u0002no-parallel ";
+    private const string OutsideCollections = "";
+
+    private static KitRun? Latest;
+
+    private readonly SemaphoreSlim? _kafkaTests;
+    private readonly ConcurrentDictionary<string, Lazy<WorkerHold>> _holds = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> _failed = new(StringComparer.Ordinal);
+
+    private KitRun(KitOptions options)
+    {
+        Options = options;
+        _kafkaTests = options.MaxKafkaTestsAtOnce == int.MaxValue ? null : new SemaphoreSlim(options.MaxKafkaTestsAtOnce);
+        Run = new TestRun(options.Run with
+        {
+            Diagnostics = options.Run.Diagnostics ?? Tell,
+            Cancellation = () => TestContext.Current.CancellationToken,
+        });
+    }
+
+    /// <summary>The one that began last: an assembly's fixtures are made after its run has begun.</summary>
+    public static KitRun Current => Volatile.Read(ref Latest) ?? throw new InvalidOperationException(
+        "No test run of the kit has begun. Write [assembly: UseKafkaKit] in the test project.");
+
+    public KitOptions Options { get; }
+
+    public TestRun Run { get; }
+
+    /// <summary>The worker of the collection, or of the test, that asks; leased with the first question.</summary>
+    public TestWorker Worker
+    {
+        get
+        {
+            var context = TestContext.Current;
+            var collection = context.TestCollection?.UniqueID ?? OutsideCollections;
+            var test = context.Test;
+            var key = Options.WorkerPerTest && test is not null ? test.UniqueID : collection;
+            var hold = _holds.GetOrAdd(key, _ => new Lazy<WorkerHold>(() => new WorkerHold(Run.LeaseWorker()))).Value;
+            if (test is not null)
+                hold.Begin(test.UniqueID, test.TestDisplayName);
+            return hold.Worker;
+        }
+    }
+
+    public static KitRun Begin(IXunitTestAssembly assembly)
+    {
+        var setup = assembly.Assembly.GetCustomAttribute<UseKafkaKitAttribute>()?.Setup;
+        var options = setup is null ? new KitOptions() : Activator.CreateInstance(setup) switch
+        {
+            IKitSetup own => own.Configure(),
+            _ => throw new InvalidOperationException($"{setup} in [assembly: UseKafkaKit] does not implement {nameof(IKitSetup)}."),
+        };
+        var run = new KitRun(options);
+        Volatile.Write(ref Latest, run);
+        return run;
+    }
+
+    /// <summary>Waits until the test case may run beside those that do; a Kafka test finds the cluster started.</summary>
+    public async Task<IDisposable> EnterAsync(IXunitTestCase testCase, CancellationToken cancellationToken)
+    {
+        MemberInfo[] members = [testCase.TestMethod.Method, testCase.TestClass.Class];
+        var claims = new List<ResourceClaim>
+        {
+            new(WholeAssembly, members.Any(Has<SerialAttribute>) ? Access.Write : Access.Read),
+        };
+        foreach (var member in members)
+        {
+            claims.AddRange(member.GetCustomAttributes<NoParallelAttribute>()
+                .Select(marker => new ResourceClaim(NoParallelOf + marker.Kind, Access.Write)));
+            claims.AddRange(member.GetCustomAttributes<SharedResourceAttribute>()
+                .Select(marker => new ResourceClaim(marker.Resource, marker.Access, marker.AcrossProcesses)));
+        }
+        var claimed = await Run.Gates.EnterAsync(claims, testCase.TestCaseDisplayName, Options.GateLimit, cancellationToken);
+        if (!members.Any(Has<KafkaTestAttribute>))
+            return claimed;
+        var isCounted = false;
+        try
+        {
+            if (_kafkaTests is not null)
+            {
+                await _kafkaTests.WaitAsync(cancellationToken);
+                isCounted = true;
+            }
+            await Run.ClusterAsync(cancellationToken);
+            return new Turn(claimed, isCounted ? _kafkaTests : null);
+        }
+        catch
+        {
+            new Turn(claimed, isCounted ? _kafkaTests : null).Dispose();
+            throw;
+        }
+    }
+
+    public void NoteFailure(string test) => _failed[test] = true;
+
+    public void EndTest(string collection, string test)
+    {
+        var hasFailed = _failed.TryRemove(test, out _);
+        if (_holds.TryGetValue(collection, out var ofCollection))
+            ofCollection.Value.End(test, hasFailed);
+        if (!_holds.TryRemove(test, out var ofTest))
+            return;
+        ofTest.Value.End(test, hasFailed);
+        Run.GiveBack(ofTest.Value.Worker);
+    }
+
+    public void EndCollection(string collection)
+    {
+        if (_holds.TryRemove(collection, out var hold))
+            Run.GiveBack(hold.Value.Worker);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Run.DisposeAsync();
+        _kafkaTests?.Dispose();
+    }
+
+    private static bool Has<T>(MemberInfo member)
+        where T : Attribute => member.IsDefined(typeof(T), inherit: true);
+
+    private static void Tell(string diagnostic) => TestContext.Current.SendDiagnosticMessage("EvenKeel.Testing: {0}", diagnostic);
+
+    private sealed class Turn(IDisposable claimed, SemaphoreSlim? counted) : IDisposable
+    {
+        public void Dispose()
+        {
+            counted?.Release();
+            claimed.Dispose();
+        }
+    }
+
+    /// <summary>A worker in the hands of a collection, and the test that runs on it.</summary>
+    private sealed class WorkerHold(TestWorker worker)
+    {
+        private readonly Lock _gate = new();
+
+        // Guarded by _gate.
+        private (string Id, TestScope Scope)? _test;
+
+        public TestWorker Worker => worker;
+
+        public void Begin(string id, string name)
+        {
+            lock (_gate)
+            {
+                if (_test?.Id == id)
+                    return;
+                _test = (id, worker.BeginTest(name));
+            }
+        }
+
+        /// <summary>A test that never asked for the worker may have harmed it through a fixture: its failure counts.</summary>
+        public void End(string id, bool hasFailed)
+        {
+            lock (_gate)
+            {
+                if (_test?.Id == id)
+                {
+                    _test.Value.Scope.End(hasFailed);
+                    _test = null;
+                }
+                else if (hasFailed && _test is null)
+                {
+                    worker.BeginTest(id).End(hasFailed);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+using Confluent.Kafka;
+using EvenKeel.Testing.Cluster;
+using EvenKeel.Testing.Tests;
+using Xunit;
+
+namespace EvenKeel.Testing.XunitV3.Tests;
+
+public sealed class KafkaKitTests
+{
+    [Fact, KafkaTest]
+    public async Task A_record_of_a_plain_Confluent_producer_is_received()
+    {
+        var topic = await KafkaKit.TopicAsync("orders");
+        var consumer = await KafkaKit.ConsumerAsync(topic);
+        using var producer = new ProducerBuilder<string, string>(new ProducerConfig { BootstrapServers = KafkaKit.BootstrapServers }).Build();
+        await producer.ProduceAsync(topic, new() { Key = "customer-7", Value = "one keel" }, TestContext.Current.CancellationToken);
+
+        var record = await consumer.ReceiveAsync();
+
+        Assert.Equal(("customer-7", "one keel"), (record.Key, record.Value));
+    }
+
+    [Fact, KafkaTest]
+    public async Task A_test_that_needs_faults_runs_on_the_embedded_broker_and_is_skipped_on_a_real_one()
+    {
+        if (TestBroker.ExternalAddress is null)
+        {
+            KafkaKit.Faults.SetRoundTripTime(TimeSpan.Zero);
+            return;
+        }
+        var skip = Assert.Throws<InvalidOperationException>(() => KafkaKit.Faults);
+        Assert.StartsWith("$XunitDynamicSkip$", skip.Message, StringComparison.Ordinal);
+        Assert.Contains("needs the embedded one", skip.Message, StringComparison.Ordinal);
+        await Task.CompletedTask;
+    }
+
+    [Fact]
+    public async Task A_failing_test_renews_exactly_its_workers_topics_and_the_next_tests_pass()
+    {
+        using var folder = new NotesFolder();
+        await using var child = ChildProcess.StartClasses([typeof(FailingSuite), typeof(PassingSuite)], (NotesFolder.Setting, folder.Path));
+
+        var output = await child.EndAsync(exitCode: 2);
+
+        Assert.Contains("failed: 1", output, StringComparison.Ordinal);
+        Assert.Contains("succeeded: 5", output, StringComparison.Ordinal);
+        var failing = folder.Read(nameof(FailingSuite));
+        var passing = folder.Read(nameof(PassingSuite));
+        Assert.Equal(failing[0], failing[1]);
+        Assert.Equal(failing[0] + "-f1", failing[2]);
+        Assert.Equal(failing[2], failing[3]);
+        Assert.Single(passing.Distinct());
+        Assert.DoesNotContain(passing[0], failing);
+    }
+
+    [Fact]
+    public async Task Each_test_has_a_worker_of_its_own_where_that_is_asked_for()
+    {
+        using var folder = new NotesFolder();
+        await using var child = ChildProcess.StartClasses(
+            [typeof(FailingSuite)], (NotesFolder.Setting, folder.Path), (KitSetup.PerTest, "1"));
+
+        await child.EndAsync(exitCode: 2);
+
+        // One after the other, so the same worker came back to each, with the version that the failure left.
+        Assert.Equal(2, folder.Read(nameof(FailingSuite)).Distinct().Count());
+    }
+}

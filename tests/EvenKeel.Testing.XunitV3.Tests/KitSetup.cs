@@ -1,0 +1,21 @@
+using EvenKeel.Testing.Workers;
+using EvenKeel.Testing.XunitV3;
+using EvenKeel.Testing.XunitV3.Tests;
+
+[assembly: UseKafkaKit(typeof(KitSetup))]
+
+namespace EvenKeel.Testing.XunitV3.Tests;
+
+/// <summary>The kit of these tests; a child process gets its options from its environment.</summary>
+internal sealed class KitSetup : IKitSetup
+{
+    public const string PerTest = "TEST_WORKER_PER_TEST";
+    public const string KafkaTestsAtOnce = "TEST_KAFKA_TESTS_AT_ONCE";
+
+    public KitOptions Configure() => new()
+    {
+        Run = new TestRunOptions { NamePrefix = "kit-test" },
+        WorkerPerTest = Environment.GetEnvironmentVariable(PerTest) is not null,
+        MaxKafkaTestsAtOnce = Environment.GetEnvironmentVariable(KafkaTestsAtOnce) is { } text ? int.Parse(text, null) : int.MaxValue,
+    };
+}

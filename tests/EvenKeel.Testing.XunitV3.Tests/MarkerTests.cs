@@ -1,0 +1,169 @@
+using System.Globalization;
+using EvenKeel.Testing.Isolation;
+using EvenKeel.Testing.Tests;
+using Xunit;
+
+namespace EvenKeel.Testing.XunitV3.Tests;
+
+/// <summary>Suites of markers in a child process; each test notes when it begins and ends, and the notes are what is looked at.</summary>
+public sealed class MarkerTests
+{
+    [Fact]
+    public async Task Serial_tests_run_alone_and_tests_of_one_kind_one_after_the_other()
+    {
+        var spans = await RunAsync([typeof(SerialSuite), typeof(PlainSuite), typeof(KindSuite), typeof(OtherKindSuite)]);
+
+        Assert.Equal(8, spans.Count);
+        Assert.All(spans.Where(span => span.Name == nameof(SerialSuite)), alone => Assert.Empty(Beside(alone, spans)));
+        Assert.All(
+            spans.Where(span => span.Name is nameof(KindSuite)),
+            one => Assert.DoesNotContain(Beside(one, spans), other => other.Name is nameof(OtherKindSuite)));
+        Assert.Contains(
+            spans.Where(span => span.Name is nameof(KindSuite) or nameof(OtherKindSuite)),
+            one => Beside(one, spans).Any(other => other.Name == nameof(PlainSuite)));
+    }
+
+    [Fact]
+    public async Task Readers_of_a_resource_run_together_and_its_writer_alone_among_them()
+    {
+        var spans = await RunAsync([typeof(ReaderSuite), typeof(OtherReaderSuite), typeof(WriterSuite)]);
+
+        Assert.Equal(6, spans.Count);
+        Assert.All(spans.Where(span => span.Name == nameof(WriterSuite)), alone => Assert.Empty(Beside(alone, spans)));
+        Assert.Contains(spans.Where(span => span.Name == nameof(ReaderSuite)), one => Beside(one, spans).Any());
+    }
+
+    [Fact]
+    public async Task No_more_Kafka_tests_run_at_once_than_the_limit_allows()
+    {
+        var spans = await RunAsync([typeof(KafkaSuite), typeof(OtherKafkaSuite), typeof(PlainSuite)], (KitSetup.KafkaTestsAtOnce, "1"));
+
+        Assert.All(
+            spans.Where(span => span.Name == nameof(KafkaSuite)),
+            one => Assert.DoesNotContain(Beside(one, spans), other => other.Name == nameof(OtherKafkaSuite)));
+        Assert.Contains(
+            spans.Where(span => span.Name.EndsWith("KafkaSuite", StringComparison.Ordinal)),
+            one => Beside(one, spans).Any(other => other.Name == nameof(PlainSuite)));
+    }
+
+    private static async Task<List<Span>> RunAsync(Type[] suites, params (string Name, string Value)[] settings)
+    {
+        using var folder = new NotesFolder();
+        await using var child = ChildProcess.StartClasses(suites, [(NotesFolder.Setting, folder.Path), .. settings]);
+        await child.EndAsync();
+        return [.. suites.SelectMany(suite => folder.Read(suite.Name).Select(line => Span.Read(suite.Name, line)))];
+    }
+
+    private static IEnumerable<Span> Beside(Span one, List<Span> spans) =>
+        spans.Where(other => other != one && other.Start < one.End && one.Start < other.End);
+
+    private sealed record Span(string Name, long Start, long End)
+    {
+        public static Span Read(string name, string line)
+        {
+            var parts = line.Split(' ');
+            return new Span(name, long.Parse(parts[0], CultureInfo.InvariantCulture), long.Parse(parts[1], CultureInfo.InvariantCulture));
+        }
+    }
+}
+
+internal static class Marked
+{
+    private static readonly TimeSpan Length = TimeSpan.FromMilliseconds(60);
+
+    /// <summary>Takes its time, so that another test has the chance to run beside it.</summary>
+    public static async Task RunAsync(string suite)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        using var timer = new PeriodicTimer(Length);
+        await timer.WaitForNextTickAsync(TestContext.Current.CancellationToken);
+        NotesFolder.Note(suite, $"{start} {TimeProvider.System.GetTimestamp()}");
+    }
+}
+
+[Serial]
+public sealed class SerialSuite
+{
+    [Fact(Explicit = true)]
+    public Task It_runs_alone_first() => Marked.RunAsync(nameof(SerialSuite));
+
+    [Fact(Explicit = true)]
+    public Task It_runs_alone_again() => Marked.RunAsync(nameof(SerialSuite));
+}
+
+public sealed class PlainSuite
+{
+    [Fact(Explicit = true)]
+    public Task It_runs_beside_anything() => Marked.RunAsync(nameof(PlainSuite));
+
+    [Fact(Explicit = true)]
+    public Task It_runs_beside_anything_again() => Marked.RunAsync(nameof(PlainSuite));
+}
+
+public sealed class KindSuite
+{
+    [Fact(Explicit = true), NoParallel("clock")]
+    public Task It_runs_not_beside_its_kind() => Marked.RunAsync(nameof(KindSuite));
+
+    [Fact(Explicit = true), NoParallel("clock")]
+    public Task It_runs_not_beside_its_kind_again() => Marked.RunAsync(nameof(KindSuite));
+}
+
+[NoParallel("clock")]
+public sealed class OtherKindSuite
+{
+    [Fact(Explicit = true)]
+    public Task It_runs_not_beside_its_kind() => Marked.RunAsync(nameof(OtherKindSuite));
+
+    [Fact(Explicit = true)]
+    public Task It_runs_not_beside_its_kind_again() => Marked.RunAsync(nameof(OtherKindSuite));
+}
+
+[SharedResource("catalogue", Access.Read)]
+public sealed class ReaderSuite
+{
+    [Fact(Explicit = true)]
+    public Task It_reads_beside_others() => Marked.RunAsync(nameof(ReaderSuite));
+
+    [Fact(Explicit = true)]
+    public Task It_reads_beside_others_again() => Marked.RunAsync(nameof(ReaderSuite));
+}
+
+[SharedResource("catalogue", Access.Read)]
+public sealed class OtherReaderSuite
+{
+    [Fact(Explicit = true)]
+    public Task It_reads_beside_others() => Marked.RunAsync(nameof(OtherReaderSuite));
+
+    [Fact(Explicit = true)]
+    public Task It_reads_beside_others_again() => Marked.RunAsync(nameof(OtherReaderSuite));
+}
+
+public sealed class WriterSuite
+{
+    [Fact(Explicit = true), SharedResource("catalogue")]
+    public Task It_writes_alone_here() => Marked.RunAsync(nameof(WriterSuite));
+
+    [Fact(Explicit = true), SharedResource("catalogue", AcrossProcesses = true)]
+    public Task It_writes_alone_again() => Marked.RunAsync(nameof(WriterSuite));
+}
+
+[KafkaTest]
+public sealed class KafkaSuite
+{
+    [Fact(Explicit = true)]
+    public Task It_uses_Kafka_here() => Marked.RunAsync(nameof(KafkaSuite));
+
+    [Fact(Explicit = true)]
+    public Task It_uses_Kafka_again() => Marked.RunAsync(nameof(KafkaSuite));
+}
+
+[KafkaTest]
+public sealed class OtherKafkaSuite
+{
+    [Fact(Explicit = true)]
+    public Task It_uses_Kafka_here() => Marked.RunAsync(nameof(OtherKafkaSuite));
+
+    [Fact(Explicit = true)]
+    public Task It_uses_Kafka_again() => Marked.RunAsync(nameof(OtherKafkaSuite));
+}
