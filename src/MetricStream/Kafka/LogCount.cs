@@ -62,8 +62,8 @@ internal readonly record struct PartitionState(int Partition, long End, long Nex
         {
             var source = TopicSource.Of(topic, id, partition);
             var next = account.Positions.TryGetValue(source, out var position) ? position : bounds[partition].First;
-            // What this server has sent is there, whether or not the cluster was asked since.
-            var end = Math.Max(bounds[partition].End, parts.Intake.Batches.EndOf(partition));
+            // What this server has sent or stored is there, whether or not the cluster was asked since.
+            var end = Math.Max(Math.Max(bounds[partition].End, parts.Intake.Batches.EndOf(partition)), next);
             var lag = read.GetValueOrDefault(partition)?.DoneTimestampMs is { } doneMs && end > next
                 ? Math.Max(0, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() - doneMs) / 1000.0 : (double?)null;
             states.Add(new PartitionState(partition, end, next, account.Owners.GetValueOrDefault(source), end > next ? lag : 0));

@@ -26,6 +26,9 @@ internal sealed partial class TopicSurvey : IAsyncDisposable
     /// <summary>The id of every topic where the cluster has none.</summary>
     public const string NoId = "-";
 
+    private const string EmbeddedCluster = "mockCluster";
+
+
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Question = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan AdminQuestion = TimeSpan.FromSeconds(5);
@@ -40,6 +43,7 @@ internal sealed partial class TopicSurvey : IAsyncDisposable
     private volatile long[]? _ends;
     private volatile long[] _firsts = [];
     private volatile string _topicId = "";
+    private volatile string? _clusterId;
     private Task _running = Task.CompletedTask;
 
     // The survey's loop only.
@@ -80,15 +84,7 @@ internal sealed partial class TopicSurvey : IAsyncDisposable
     /// <exception cref="KafkaException">There is none, or no answer.</exception>
     public async Task<string> AskIdAsync(CancellationToken stop)
     {
-        string id;
-        try
-        {
-            id = await TopicAdmin.IdAsync(_client, _options.Topic, AdminQuestion, stop);
-        }
-        catch (KafkaException none) when (none.Code is KafkaErrorCode.UnsupportedFeature or KafkaErrorCode.UnsupportedVersion)
-        {
-            id = NoId;
-        }
+        var id = await IsEmbeddedAsync(stop) ? NoId : await TopicAdmin.IdAsync(_client, _options.Topic, AdminQuestion, stop);
         if (_topicId is { Length: > 0 } known && known != id)
         {
             LogMadeAnew(_options.Topic, known, id);
@@ -108,6 +104,8 @@ internal sealed partial class TopicSurvey : IAsyncDisposable
     /// </summary>
     public async Task EnsureTopicAsync(string topic, CancellationToken stop)
     {
+        if (await IsEmbeddedAsync(stop))
+            return;
         try
         {
             await TopicAdmin.CreateAsync(_client, topic, 1, -1, AdminQuestion, stop);
@@ -154,20 +152,19 @@ internal sealed partial class TopicSurvey : IAsyncDisposable
     private async Task LookAsync()
     {
         // 1. All topics are asked for: a question for one by name makes a broker create it as it likes.
-        var found = await Task.Run(() => _client.Metadata(null, Question), _stop.Token);
-        var topic = found.Topics.FirstOrDefault(topic => topic.Name == _options.Topic && topic.Partitions.Count > 0);
+        var topic = await FindAsync();
 
         // 2. Absent: it is made, where that is allowed.
-        if (topic is null)
+        if (topic is null && !_isRefused)
         {
-            if (!_isRefused)
-                await CreateAsync();
-            return;
+            await CreateAsync();
+            topic = await FindAsync();
         }
+        if (topic is null)
+            return;
 
         // 3. Whether it is still the same, and how safe it is, once.
-        if (_topicId != NoId)
-            await AskIdAsync(_stop.Token);
+        await AskIdAsync(_stop.Token);
         if (!_wasAsked)
             await DescribeAsync(topic.Partitions.Count);
 
@@ -183,8 +180,28 @@ internal sealed partial class TopicSurvey : IAsyncDisposable
         _known.TrySetResult();
     }
 
+    private async Task<TopicMetadata?> FindAsync()
+    {
+        var found = await Task.Run(() => _client.Metadata(null, Question), _stop.Token);
+        return found.Topics.FirstOrDefault(topic => topic.Name == _options.Topic && topic.Partitions.Count > 0);
+    }
+
+    /// <summary>Whether it is librdkafka's own broker, which answers no request about topics: it makes one that is asked for by name, and
+    /// has no ids and no settings.</summary>
+    private async Task<bool> IsEmbeddedAsync(CancellationToken stop)
+    {
+        _clusterId ??= await Task.Run(() => _client.ClusterId(Question), stop)
+            ?? throw new KafkaException(KafkaErrorCode.TimedOut, $"Asking for the cluster's id: no answer within {Question.TotalSeconds} s.");
+        return _clusterId.StartsWith(EmbeddedCluster, StringComparison.Ordinal);
+    }
+
     private async Task CreateAsync()
     {
+        if (await IsEmbeddedAsync(_stop.Token))
+        {
+            await Task.Run(() => _client.Metadata(_client.Topic(_options.Topic), Question), _stop.Token);
+            return;
+        }
         try
         {
             await TopicAdmin.CreateAsync(_client, _options.Topic, _options.Partitions, -1, AdminQuestion, _stop.Token);
@@ -201,6 +218,12 @@ internal sealed partial class TopicSurvey : IAsyncDisposable
 
     private async Task DescribeAsync(int partitions)
     {
+        if (await IsEmbeddedAsync(_stop.Token))
+        {
+            _report = new TopicReport(partitions, null, null);
+            _wasAsked = true;
+            return;
+        }
         try
         {
             var found = await TopicAdmin.DescribeAsync(_client, _options.Topic, AdminQuestion, _stop.Token);

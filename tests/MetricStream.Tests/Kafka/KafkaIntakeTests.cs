@@ -1,7 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Text;
-using EvenKeel.Kafka.Consuming;
 using EvenKeel.Kafka.Settings;
 using EvenKeel.Queue;
 using EvenKeel.Testing.Cluster;
@@ -32,7 +30,7 @@ public sealed class KafkaIntakeTests : IDisposable
         const string Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
         var answer = await server.PostAsync(Body, ("X-Client-Id", "web-1"), ("Idempotency-Key", "b1"), ("traceparent", Trace));
-        var message = Assert.Single(await ReadAsync(broker, settings.Kafka!.Topic, 1));
+        var message = Assert.Single(await TopicReading.ReadAsync(broker, settings.Kafka!.Topic, 1));
 
         Assert.Equal(200, answer.Status);
         Assert.Equal("durable", answer.Json.GetProperty("ack").GetString());
@@ -54,7 +52,7 @@ public sealed class KafkaIntakeTests : IDisposable
         await server.PostAsync(Body, ("Idempotency-Key", "b1"));
         var again = await server.PostAsync(Body, ("Idempotency-Key", "b1"));
         var other = await server.PostAsync("""{"metrics":[{"name":"x","value":1,"type":"gauge"}]}""", ("Idempotency-Key", "b1"));
-        var messages = await ReadAsync(broker, settings.Kafka!.Topic, 2);
+        var messages = await TopicReading.ReadAsync(broker, settings.Kafka!.Topic, 2);
 
         Assert.Equal((200, 422), (again.Status, other.Status));
         Assert.All(messages, message => Assert.Equal(("b1", Body), (message.Headers["batch-id"], message.Value)));
@@ -82,7 +80,7 @@ public sealed class KafkaIntakeTests : IDisposable
         settings = settings with { Kafka = settings.Kafka! with { Client = settings.Kafka.Client with { BootstrapServers = broker.BootstrapServers } } };
         await using (var server = await KafkaServerRun.StartAsync(settings))
         {
-            var message = Assert.Single(await ReadAsync(broker, settings.Kafka!.Topic, 1));
+            var message = Assert.Single(await TopicReading.ReadAsync(broker, settings.Kafka!.Topic, 1));
             Assert.Equal(("web-1", Body, "b1"), (message.Key, message.Value, message.Headers["batch-id"]));
             var stats = await server.UntilStatsAsync(stats => Number(stats, "spilled") == 0);
             Assert.Equal(1, Number(stats, "acknowledged"));
@@ -135,7 +133,7 @@ public sealed class KafkaIntakeTests : IDisposable
         var answer = await server.PostAsync(Body);
 
         Assert.Equal((202, "enqueued"), (answer.Status, answer.Json.GetProperty("ack").GetString()));
-        Assert.Single(await ReadAsync(broker, settings.Kafka!.Topic, 1));
+        Assert.Single(await TopicReading.ReadAsync(broker, settings.Kafka!.Topic, 1));
         await server.UntilStatsAsync(stats => Number(stats, "acknowledged") == 1);
     }
 
@@ -188,30 +186,4 @@ public sealed class KafkaIntakeTests : IDisposable
             Role = ServerRole.Intake,
         },
     };
-
-    private static async Task<IReadOnlyList<Message>> ReadAsync(IBroker broker, string topic, int count)
-    {
-        var messages = new List<Message>();
-        var enough = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var options = new ConsumerOptions
-        {
-            BootstrapServers = broker.BootstrapServers,
-            GroupId = "reader-" + Guid.NewGuid().ToString("n"),
-            Topics = [topic],
-            Properties = new Dictionary<string, string> { ["fetch.wait.max.ms"] = "10", ["topic.metadata.refresh.interval.ms"] = "200" },
-        };
-        await using var consumer = new ReliableConsumer(options, (record, _) =>
-        {
-            messages.Add(new Message(
-                Encoding.UTF8.GetString(record.Key.Span), Encoding.UTF8.GetString(record.Value.Span),
-                record.Headers.ToDictionary(header => header.Name, header => Encoding.UTF8.GetString(header.Value.GetValueOrDefault().Span))));
-            if (messages.Count >= count)
-                enough.TrySetResult();
-            return ValueTask.CompletedTask;
-        });
-        await enough.Task.WaitAsync(KafkaServerRun.Deadline, TestContext.Current.CancellationToken);
-        return messages;
-    }
-
-    private sealed record Message(string Key, string Value, IReadOnlyDictionary<string, string> Headers);
 }

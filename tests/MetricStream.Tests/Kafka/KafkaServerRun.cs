@@ -48,9 +48,11 @@ internal sealed class KafkaServerRun : IAsyncDisposable
             response.Content.Headers.ContentType?.MediaType, response.Headers);
     }
 
-    public async Task<JsonElement> StatsAsync()
+    public Task<JsonElement> StatsAsync() => JsonAsync("/api/stats");
+
+    public async Task<JsonElement> JsonAsync(string path)
     {
-        var text = await Client.GetStringAsync(new Uri("/api/stats", UriKind.Relative), TestContext.Current.CancellationToken);
+        var text = await Client.GetStringAsync(new Uri(path, UriKind.Relative), TestContext.Current.CancellationToken);
         using var document = JsonDocument.Parse(text);
         return document.RootElement.Clone();
     }

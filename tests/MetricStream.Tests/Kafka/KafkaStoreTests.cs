@@ -1,0 +1,141 @@
+using System.Text;
+using System.Text.Json;
+using EvenKeel.Kafka.Consuming;
+using EvenKeel.Kafka.Producing;
+using EvenKeel.Kafka.Settings;
+using EvenKeel.Testing.Cluster;
+using MetricStream.Kafka;
+using MetricStream.Serving;
+using Xunit;
+
+namespace MetricStream.Tests.Kafka;
+
+public sealed class KafkaStoreTests : IDisposable
+{
+    private const string Body = """{"metrics":[{"name":"cpu","value":0.5,"type":"gauge"}]}""";
+
+    private readonly string _data = Directory.CreateTempSubdirectory("metricstream-kafka-store-").FullName;
+
+    public void Dispose() => Directory.Delete(_data, recursive: true);
+
+    [Fact]
+    public async Task What_is_posted_or_written_into_the_topic_is_stored_once_or_a_dead_letter_with_its_reason_and_the_law_holds()
+    {
+        await using var broker = TestBroker.Start();
+        var settings = Settings(broker);
+        await using var server = await KafkaServerRun.StartAsync(settings);
+        await using var producer = new ReliableProducer(new ProducerOptions { BootstrapServers = broker.BootstrapServers });
+        var topic = settings.Kafka!.Topic;
+
+        await server.PostAsync(Body, ("X-Client-Id", "web-1"), ("Idempotency-Key", "b1"));
+        await server.PostAsync(Body, ("X-Client-Id", "web-1"), ("Idempotency-Key", "b1"));
+        await SendAsync(producer, topic, "web-2", Body, ("batch-id", "b2"), ("record-id", "theirs-1"));
+        await SendAsync(producer, topic, "web-2", Body, ("batch-id", "b2"), ("record-id", "theirs-1"));
+        await SendAsync(producer, topic, "web-3", "no batch");
+        await SendAsync(producer, topic, "no client!", Body);
+        var stats = await server.UntilStatsAsync(stats => Number(stats, "acknowledged") == 5 && Number(stats, "queued") == 0);
+
+        Assert.Equal((2, 1, 2, 0), (
+            Number(stats, "stored"), Number(stats, "duplicates"), Number(stats, "dead_lettered"), Number(stats, "missing")));
+        Assert.Equal(1, stats.GetProperty("store").GetProperty("replays").GetInt64());
+        var partitions = stats.GetProperty("partitions").EnumerateArray().ToList();
+        Assert.Equal(6, partitions.Sum(partition => Number(partition, "committed")));
+        Assert.All(partitions, partition => Assert.Equal(
+            (0, Number(partition, "high_watermark")), (Number(partition, "lag"), Number(partition, "committed"))));
+        Assert.Equal(2, (await server.JsonAsync("/api/query?name=cpu"))[0].GetProperty("points").GetArrayLength());
+        Assert.Equal("b1", (await server.JsonAsync("/api/clients/web-1/batches"))[0].GetProperty("batch_id").GetString());
+
+        var letters = await TopicReading.ReadAsync(broker, settings.Kafka.DeadLetters, 2);
+        var poison = letters.Single(letter => letter.Key == "web-3");
+        Assert.Equal("no batch", poison.Value);
+        Assert.Contains("not JSON", poison.Headers[DeadLetterHeaders.Reason], StringComparison.Ordinal);
+        Assert.Equal((topic, StoreMember.Group), (poison.Headers[DeadLetterHeaders.Topic], poison.Headers[DeadLetterHeaders.Group]));
+        Assert.Contains("no client id", letters.Single(letter => letter != poison).Headers[DeadLetterHeaders.Reason], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_store_role_takes_up_what_an_intake_role_left_and_the_sum_of_their_laws_holds()
+    {
+        await using var broker = TestBroker.Start();
+        var settings = Settings(broker);
+        var taking = settings with { Data = Path.Combine(_data, "a"), Kafka = settings.Kafka! with { Role = ServerRole.Intake } };
+        var storing = settings with { Data = Path.Combine(_data, "b"), Kafka = settings.Kafka! with { Role = ServerRole.Store } };
+        await using var intake = await KafkaServerRun.StartAsync(taking);
+        for (var i = 0; i < 10; i++)
+            await intake.PostAsync(Body, ("X-Client-Id", $"web-{i}"), ("Idempotency-Key", "b"));
+
+        await using (var store = await KafkaServerRun.StartAsync(storing))
+        {
+            Assert.Equal(405, (await store.PostAsync(Body)).Status);
+            var stored = await store.UntilStatsAsync(stats => Number(stats, "stored") == 10);
+            var taken = await intake.StatsAsync();
+            Assert.Equal((0, 0, 0), (Number(stored, "acknowledged"), Number(stored, "queued"), Number(stored, "missing")));
+            Assert.Equal((10, 0, 0), (Number(taken, "acknowledged"), Number(taken, "stored"), Number(taken, "missing")));
+        }
+
+        // Away, it misses nothing; back, it goes on where its store is, whatever the group has committed.
+        await intake.PostAsync(Body, ("X-Client-Id", "web-1"), ("Idempotency-Key", "c"));
+        await using (var store = await KafkaServerRun.StartAsync(storing))
+        {
+            var stored = await store.UntilStatsAsync(stats => Number(stats, "stored") == 11);
+            Assert.Equal((0, 0), (Number(stored, "duplicates"), stored.GetProperty("store").GetProperty("replays").GetInt64()));
+        }
+    }
+
+    [Fact]
+    public async Task Batches_that_retention_takes_before_they_are_stored_are_missing_in_the_law()
+    {
+        await using var broker = EmbeddedBroker.Start();
+        var settings = Settings(broker);
+        var topic = settings.Kafka!.Topic;
+        await broker.CreateTopicAsync(topic, 1, TestContext.Current.CancellationToken);
+        await using (var producer = new ReliableProducer(new ProducerOptions { BootstrapServers = broker.BootstrapServers }))
+        {
+            for (var i = 0; i < 5; i++)
+                await SendAsync(producer, topic, "c", Body);
+        }
+
+        await using (var server = await KafkaServerRun.StartAsync(settings))
+        {
+            await server.UntilStatsAsync(stats => Number(stats, "stored") == 5);
+        }
+
+        await using (var producer = new ReliableProducer(new ProducerOptions { BootstrapServers = broker.BootstrapServers }))
+        {
+            for (var i = 0; i < 5; i++)
+                await SendAsync(producer, topic, "c", Body);
+        }
+
+        broker.DeleteRecords(topic, 0, 7);
+        await using (var server = await KafkaServerRun.StartAsync(settings))
+        {
+            var stats = await server.UntilStatsAsync(stats => Number(stats, "stored") == 8);
+            Assert.Equal((10, 2), (Number(stats, "acknowledged"), Number(stats, "missing")));
+            Assert.Equal(2, stats.GetProperty("store").GetProperty("lost").GetInt64());
+        }
+    }
+
+    private static long Number(JsonElement stats, string name) => KafkaIntakeTests.Number(stats, name);
+
+    private static async Task SendAsync(
+        ReliableProducer producer, string topic, string key, string value, params (string Name, string Value)[] headers)
+    {
+        var outcome = await producer.SendAsync(
+            topic, Encoding.UTF8.GetBytes(key), Encoding.UTF8.GetBytes(value),
+            [.. headers.Select(header => RecordHeader.Of(header.Name, header.Value))], TestContext.Current.CancellationToken);
+        Assert.Equal(DeliveryStatus.Delivered, outcome.Status);
+    }
+
+    private ServeSettings Settings(IBroker broker) => new()
+    {
+        Data = _data,
+        Queue = QueueKind.Kafka,
+        Kafka = new KafkaOptions
+        {
+            // A member that comes back waits for the end of its session: the embedded broker knows no static members.
+            Client = new KafkaSettings { BootstrapServers = broker.BootstrapServers, SessionTimeout = TimeSpan.FromSeconds(1) },
+            Topic = "metrics-" + Guid.NewGuid().ToString("n"),
+            Role = ServerRole.All,
+        },
+    };
+}
