@@ -1,5 +1,6 @@
 using EvenKeel.Kafka.Producing;
 using EvenKeel.Testing.Cluster;
+using EvenKeel.Testing.Isolation;
 using EvenKeel.Testing.Topics;
 using EvenKeel.Testing.Workers;
 using Xunit;
@@ -53,6 +54,21 @@ public static class KafkaKit
     /// <param name="mode">By itself, or as a member of the group <see cref="GroupFor"/>.</param>
     public static Task<TestConsumer> ConsumerAsync(string topic, ConsumeMode mode = ConsumeMode.Assign) =>
         Worker.ConsumerAsync(topic, mode, TestContext.Current.CancellationToken);
+
+    /// <summary>A folder for this test alone: gone when it ends, unless it fails; then it stays for a week and is told.</summary>
+    /// <exception cref="InvalidOperationException">Not in a test.</exception>
+    public static string TempFolder => Worker.Test?.TempFolder
+        ?? throw new InvalidOperationException("A temporary folder belongs to a test: ask for it in one, not in a fixture.");
+
+    /// <summary>A port from 15000 to 25000 that no other test has, in any process on this machine, until it is disposed of.</summary>
+    public static PortLease LeasePort() => Run.LeasePort();
+
+    /// <summary>This worker's SQLite file: a copy of a template that is prepared once in the run.</summary>
+    /// <param name="name">What the tests call it.</param>
+    /// <param name="prepare">Makes the template at the path that it is given, and closes it.</param>
+    /// <returns>The file's path.</returns>
+    public static Task<string> SqliteFileAsync(string name, Func<string, Task> prepare) =>
+        Worker.SqliteFileAsync(name, prepare, TestContext.Current.CancellationToken);
 
     /// <summary>Sends a record and waits until it is in the log.</summary>
     /// <param name="topic">As <see cref="TopicAsync"/> answered it.</param>

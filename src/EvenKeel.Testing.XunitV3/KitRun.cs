@@ -29,6 +29,7 @@ internal sealed class KitRun : IAsyncDisposable
         {
             Diagnostics = options.Run.Diagnostics ?? Tell,
             Cancellation = () => TestContext.Current.CancellationToken,
+            CurrentTest = () => TestContext.Current.Test?.TestDisplayName,
         });
     }
 

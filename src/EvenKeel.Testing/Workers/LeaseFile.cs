@@ -46,6 +46,13 @@ internal sealed class LeaseFile : IDisposable
         return reader.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
 
+    public void Rewrite(IEnumerable<string> lines)
+    {
+        _stream.SetLength(0);
+        foreach (var line in lines)
+            AppendLine(line);
+    }
+
     public void AppendLine(string line)
     {
         _stream.Position = _stream.Length;

@@ -68,7 +68,15 @@ internal sealed class RunFile : IDisposable
             _lease.AppendLine(leaving);
     }
 
-    public IReadOnlyList<string> Notes() => _lease.ReadLines();
+    /// <summary>The place is swept; a run that left nothing anywhere else is forgotten.</summary>
+    public void Settle(string place)
+    {
+        var left = _lease.ReadLines().Where(line => line != place).ToList();
+        if (left.Count == 0)
+            Clear();
+        else
+            _lease.Rewrite(left);
+    }
 
     /// <summary>Nothing is left of the run.</summary>
     public void Clear() => _lease.DisposeWithFile();

@@ -14,7 +14,12 @@ public sealed class TestRun : IAsyncDisposable
     private readonly RunFile _file;
     private readonly ConcurrentDictionary<int, TestWorker> _workers = new();
     private readonly ConcurrentDictionary<Task, string> _background = new();
+    private readonly ConcurrentQueue<(string What, Func<Task> Work)> _atEnd = new();
     private readonly SemaphoreSlim _starting = new(1);
+    private readonly SemaphoreSlim _sweeping = new(1);
+    private readonly PortLeases _ports;
+    private readonly TempFolders _temps;
+    private readonly SqliteFiles _sqlite;
     private readonly Lock _gate = new();
 
     // Guarded by _starting until it is set, once.
@@ -33,9 +38,14 @@ public sealed class TestRun : IAsyncDisposable
         if (Options.Validate() is { Count: > 0 } violations)
             throw new ArgumentException(string.Join(" ", violations), nameof(options));
         Folder = LeaseFolder.Open(Options.LeaseDirectory ?? LeaseFolder.Default);
+        LeakRegister.CurrentTest = Options.CurrentTest;
         Gates = new ResourceGates(Folder, Options.Time);
+        _ports = new PortLeases(Folder);
         _slots = new WorkerSlots(Folder);
         _file = RunFile.Create(Folder, RunId.New(Options.Time));
+        _temps = new TempFolders(Folder, _file.Run, Options.Time);
+        _sqlite = new SqliteFiles(_temps);
+        InBackground(Task.Run(SweepHereAsync), "Sweeping what dead runs left on this machine");
     }
 
     /// <summary>The short id that all names of this run share.</summary>
@@ -69,10 +79,8 @@ public sealed class TestRun : IAsyncDisposable
             var cluster = await TestCluster.StartAsync(Options.Cluster, cancellationToken).ConfigureAwait(false);
             if (!cluster.IsEmbedded)
             {
-                // Noted before the first topic is made: from then on a crash leaves something to sweep.
-                _file.Note(TopicSweep.NoteOf(cluster.BootstrapServers));
                 _sweep = new TopicSweep(this, cluster);
-                InBackground(_sweep.RunAsync(), "Sweeping the topics of dead runs");
+                InBackground(SweepAsync($"kafka {cluster.BootstrapServers}", _sweep.RunAsync), "Sweeping the topics of dead runs");
             }
             Volatile.Write(ref _cluster, cluster);
             return cluster;
@@ -105,6 +113,46 @@ public sealed class TestRun : IAsyncDisposable
     }
 
     /// <summary>
+    /// A port from 15000 to 25000 that nobody else who leases has, in this process or another on this machine, until the lease is disposed
+    /// of or the run ends.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">All are leased or in use.</exception>
+    public PortLease LeasePort() => _ports.Take();
+
+    /// <summary>
+    /// Notes a place outside this machine's disk where the run leaves things, and removes what runs that died have left there.
+    /// </summary>
+    /// <param name="place">A name, the same in each run, such as the address of a database server.</param>
+    /// <param name="sweep">
+    /// Removes what bears a run id for which it is told true: the run is dead, or unknown and older than
+    /// <see cref="TestRunOptions.SweepAge"/>.
+    /// </param>
+    public async Task SweepAsync(string place, Func<Func<string, bool>, Task> sweep)
+    {
+        ArgumentNullException.ThrowIfNull(sweep);
+
+        // Noted before anything is made there: from then on a crash leaves something to sweep.
+        _file.Note(place);
+        await _sweeping.WaitAsync().ConfigureAwait(false);
+        var dead = RunFile.TakeDead(Folder).ToList();
+        try
+        {
+            await sweep(id => IsStale(new RunId(id), dead)).ConfigureAwait(false);
+            dead.ForEach(file => file.Settle(place));
+        }
+        finally
+        {
+            dead.ForEach(file => file.Dispose());
+            _sweeping.Release();
+        }
+    }
+
+    /// <summary>Lets something be done at the end of the run, after the clients; what it throws is told and fails nothing.</summary>
+    /// <param name="what">For the message.</param>
+    /// <param name="work">Bounded by <see cref="TestRunOptions.StopLimit"/>.</param>
+    public void AtEnd(string what, Func<Task> work) => _atEnd.Enqueue((what, work));
+
+    /// <summary>
     /// Ends the run: closes every client, deletes the topics from a real broker, ends the cluster. What fails is a diagnostic, never an
     /// exception: no test is to fail for it.
     /// </summary>
@@ -114,6 +162,10 @@ public sealed class TestRun : IAsyncDisposable
             _stopping ??= StopAsync();
         return new ValueTask(_stopping);
     }
+
+    internal TempFolders Temps => _temps;
+
+    internal SqliteFiles Sqlite => _sqlite;
 
     internal void Tell(string diagnostic) => Options.Diagnostics?.Invoke(diagnostic);
 
@@ -140,18 +192,55 @@ public sealed class TestRun : IAsyncDisposable
         await SettleAsync(_workers.Values.SelectMany(worker => worker.CloseClients()), "Closing a consumer").ConfigureAwait(false);
         await SettleAsync([.. _background.Keys], "Work beside the tests").ConfigureAwait(false);
         var isClean = true;
+        if (_sweep is not null)
+            AtEnd("Deleting the topics of this run", () => _sweep.DeleteAllAsync(TopicsMade()));
+        while (_atEnd.TryDequeue(out var ending))
+            isClean &= await SettleAsync([Task.Run(ending.Work)], ending.What).ConfigureAwait(false);
         if (_cluster is { } cluster)
-        {
-            if (_sweep is not null)
-                isClean = await SettleAsync([_sweep.DeleteAllAsync(TopicsMade())], "Deleting the topics of this run").ConfigureAwait(false);
             await SettleAsync([cluster.DisposeAsync().AsTask()], "Stopping the cluster").ConfigureAwait(false);
-        }
+        isClean &= await SettleAsync([Task.Run(_temps.Clear)], "Deleting temporary folders").ConfigureAwait(false);
         if (isClean)
             _file.Clear();
         else
             _file.Dispose();
+        _ports.Dispose();
         _slots.Dispose();
-        _starting.Dispose();
+    }
+
+    /// <summary>What dead runs left on this machine's disk; a run that left nothing elsewhere is forgotten.</summary>
+    private async Task SweepHereAsync()
+    {
+        await _sweeping.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            foreach (var dead in RunFile.TakeDead(Folder))
+            {
+                using (dead)
+                {
+                    _temps.ClearDead(dead.Run);
+                    dead.Settle("");
+                }
+            }
+            _temps.ClearOld();
+        }
+        finally
+        {
+            _sweeping.Release();
+        }
+    }
+
+    private bool IsStale(RunId owner, List<RunFile> dead)
+    {
+        if (owner == RunId)
+            return false;
+        if (dead.Any(file => file.Run == owner))
+            return true;
+        return RunFile.StateOf(Folder, owner) switch
+        {
+            RunState.Alive => false,
+            RunState.Dead => true,
+            _ => Options.Time.GetUtcNow() - owner.StartedAt > Options.SweepAge,
+        };
     }
 
     private string[] TopicsMade() => [.. _workers.Values.SelectMany(worker => worker.TopicsMade)];

@@ -38,6 +38,9 @@ public sealed record TestRunOptions
     /// <summary>The cancellation of the test that calls, asked at the begin of each wait. Default: none.</summary>
     public Func<CancellationToken> Cancellation { get; init; } = () => CancellationToken.None;
 
+    /// <summary>The name of the test that calls, for messages about what is held or left over. Default: unknown.</summary>
+    public Func<string?> CurrentTest { get; init; } = () => null;
+
     /// <summary>The clock.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 

@@ -170,6 +170,22 @@ public sealed class TestWorker
         }
     }
 
+    /// <summary>
+    /// This worker's SQLite file: a copy of a template that is prepared once in the run, the same in every test until one fails, then
+    /// another copy.
+    /// </summary>
+    /// <param name="name">What the tests call it.</param>
+    /// <param name="prepare">Makes the template at the path that it is given, and closes it: schema, first rows.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The file's path; open it with any driver.</returns>
+    /// <exception cref="InvalidOperationException">The preparation made no file, or left a connection open.</exception>
+    public Task<string> SqliteFileAsync(string name, Func<string, Task> prepare, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        ArgumentNullException.ThrowIfNull(prepare);
+        return _run.Sqlite.FileAsync(this, name, prepare, cancellationToken);
+    }
+
     internal void EndTest(TestScope test, bool hasFailed)
     {
         lock (_gate)

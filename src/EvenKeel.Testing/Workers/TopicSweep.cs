@@ -10,27 +10,14 @@ namespace EvenKeel.Testing.Workers;
 internal sealed class TopicSweep(TestRun run, TestCluster cluster)
 {
     private const int AtOnce = 16;
-    private const string NoteStart = "kafka ";
     private static readonly TimeSpan ListWait = TimeSpan.FromSeconds(10);
 
-    public static string NoteOf(string bootstrapServers) => NoteStart + bootstrapServers;
-
-    /// <summary>Deletes what dead runs left here, and forgets the runs that left nothing anywhere else.</summary>
-    public async Task RunAsync()
+    /// <summary>Deletes the topics of the runs that are stale.</summary>
+    public async Task RunAsync(Func<string, bool> isStale)
     {
-        var dead = RunFile.TakeDead(run.Folder).ToList();
-        try
-        {
-            await DeleteAllAsync(await Task.Run(StaleTopics).ConfigureAwait(false)).ConfigureAwait(false);
-            foreach (var file in dead.Where(file => file.Notes().All(note => note == NoteOf(cluster.BootstrapServers))))
-                file.Clear();
-        }
-        finally
-        {
-            dead.ForEach(file => file.Dispose());
-        }
-
-        string[] StaleTopics() => [.. Listed().Where(topic => IsStale(topic, dead))];
+        var listed = await Task.Run(Listed).ConfigureAwait(false);
+        await DeleteAllAsync([.. listed.Where(topic =>
+            RunId.TryOfTopic(run.Options.NamePrefix, topic, out var owner) && isStale(owner.Text))]).ConfigureAwait(false);
     }
 
     /// <summary>Deletes the topics, all of them if it can; those that are gone already are no error.</summary>
@@ -61,7 +48,7 @@ internal sealed class TopicSweep(TestRun run, TestCluster cluster)
         }
     }
 
-    private IEnumerable<string> Listed()
+    private string[] Listed()
     {
         using var configuration = new ClientConfiguration()
             .Set("client.id", "evenkeel-testing-sweep").Set("bootstrap.servers", cluster.BootstrapServers).Set("log_level", "0");
@@ -74,19 +61,5 @@ internal sealed class TopicSweep(TestRun run, TestCluster cluster)
         {
             run.InBackground(client.CloseAsync(DestroyOptions.None), "Closing the client that listed topics");
         }
-    }
-
-    private bool IsStale(string topic, List<RunFile> dead)
-    {
-        if (!RunId.TryOfTopic(run.Options.NamePrefix, topic, out var owner) || owner == run.RunId)
-            return false;
-        if (dead.Any(file => file.Run == owner))
-            return true;
-        return RunFile.StateOf(run.Folder, owner) switch
-        {
-            RunState.Alive => false,
-            RunState.Dead => true,
-            _ => run.Options.Time.GetUtcNow() - owner.StartedAt > run.Options.SweepAge,
-        };
     }
 }
