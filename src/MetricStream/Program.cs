@@ -2,11 +2,13 @@ using System.CommandLine;
 using MetricStream.Load;
 using MetricStream.Queueing;
 using MetricStream.Serving;
+using MetricStream.Storing;
 
 var root = new RootCommand("MetricStream takes metrics over HTTP and acknowledges only what it cannot lose.");
 root.Subcommands.Add(ServeCommand.Create());
 root.Subcommands.Add(LoadCommand.Create());
 root.Subcommands.Add(QueueCommand.Create());
+root.Subcommands.Add(DeadLettersCommand.Create());
 
 // serve is the default: what begins with an option that is not about the program itself belongs to it.
 var known = root.Subcommands.Select(c => c.Name).ToHashSet(StringComparer.Ordinal);

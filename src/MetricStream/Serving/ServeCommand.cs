@@ -61,7 +61,7 @@ internal static class ServeCommand
         return command;
     }
 
-    private static Dictionary<string, string?> Given(ParseResult result, IEnumerable<Option> options)
+    internal static Dictionary<string, string?> Given(ParseResult result, IEnumerable<Option> options)
     {
         var given = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
         foreach (var option in options)

@@ -52,6 +52,14 @@ internal sealed class Database : IDisposable
         return statement;
     }
 
+    /// <summary>A statement that its user disposes of.</summary>
+    public SqliteStatement PrepareOnce(string sql)
+    {
+        var statement = Prepare(sql);
+        _statements.Remove(statement);
+        return statement;
+    }
+
     public void Execute(string sql)
     {
         var code = raw.sqlite3_exec(_connection, sql);
@@ -61,8 +69,7 @@ internal sealed class Database : IDisposable
 
     public long Scalar(string sql)
     {
-        using var statement = Prepare(sql);
-        _statements.Remove(statement);
+        using var statement = PrepareOnce(sql);
         return statement.Step() ? statement.Long(0) : 0;
     }
 

@@ -67,6 +67,12 @@ internal sealed class SqliteMetricStore : IMetricStore
     public IReadOnlyList<SourceClaim> Claim(IReadOnlyList<SourceBounds> sources, string owner) =>
         Change(() => sources.Select(source => _claims.Take(source, owner)).ToList());
 
+    /// <summary>The dead letters that lie in this file, oldest first, behind one of them.</summary>
+    public IReadOnlyList<DeadLetter> DeadLetters(long after, int limit) => Read(reader => reader.DeadLetters(after, limit));
+
+    /// <summary>Tries dead letters again, in one transaction; answers those that are refused again.</summary>
+    public IReadOnlyList<DeadLetter> Retry(IReadOnlyList<DeadLetter> letters) => Change(() => _writer.Retry(letters));
+
     public void AddRejected(IReadOnlyCollection<ClientRejections> rejections) => Change(() =>
     {
         foreach (var rejection in rejections)

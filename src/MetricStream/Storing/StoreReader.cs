@@ -78,6 +78,8 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
         return new StoreAccount(Counters(), positions) { Owners = owners, Acceptances = acceptances };
     }
 
+    public IReadOnlyList<DeadLetter> DeadLetters(long after, int limit) => DeadLetterRows.Read(database, after, limit);
+
     public StoredBatch? Find(ReadOnlySpan<byte> clientId, ReadOnlySpan<byte> batchId)
     {
         if (!_find.BindText(1, clientId).BindText(2, batchId).Step())

@@ -21,6 +21,7 @@ internal sealed class TransactionWriter
     private int _duplicates;
     private int _deadLettered;
     private int _replays;
+    private bool _isRefusedAgain;
     private IReadOnlySet<long>? _lettersKept;
     private readonly List<DueLetter> _lettersDue = [];
 
@@ -34,6 +35,7 @@ internal sealed class TransactionWriter
     private readonly SqliteStatement _insertBatch;
     private readonly SqliteStatement _selectBody;
     private readonly SqliteStatement _insertDeadLetter;
+    private readonly SqliteStatement _deleteDeadLetter;
     private readonly SqliteStatement _updateCounters;
 
     public TransactionWriter(Database database, int rememberedRows = RememberedRows)
@@ -56,6 +58,7 @@ internal sealed class TransactionWriter
         _selectBody = database.Prepare("SELECT body, record_id FROM batches WHERE client = ? AND batch_id = ?");
         _insertDeadLetter = database.Prepare(
             "INSERT INTO dead_letters(source, position, client, batch_id, reason, arrived, body) VALUES (?, ?, ?, ?, ?, ?, ?)");
+        _deleteDeadLetter = database.Prepare("DELETE FROM dead_letters WHERE id = ?");
         _updateCounters = database.Prepare(
             "UPDATE counters SET stored = stored + ?, duplicates = duplicates + ?, dead_lettered = dead_lettered + ?, next_ordinal = ?, "
             + "replays = replays + ?");
@@ -67,10 +70,7 @@ internal sealed class TransactionWriter
     {
         // 1. Where the source stands: records before that are already accounted for. With a fence nobody else may have taken it over.
         var position = SourcePosition(transaction);
-        _samples.Begin();
-        _stored = _duplicates = _deadLettered = _replays = 0;
-        _lettersKept = transaction.Fence is null ? null : transaction.LettersKept;
-        _lettersDue.Clear();
+        Begin(transaction.Fence is null ? null : transaction.LettersKept);
 
         // 2. Each record becomes a batch, a duplicate or a dead letter.
         var skipped = 0;
@@ -85,20 +85,14 @@ internal sealed class TransactionWriter
             if (record.Position < position)
                 skipped++;
             else
-                Add(record);
+                Add(record, record.Id.IsEmpty ? Settlement.None : _acceptances.Find(record.Id.Span));
         }
 
         if (_lettersDue.Count > 0)
             throw new LettersDueException([.. _lettersDue]);
 
-        // 3. Samples and totals, in the order of their keys on disk.
-        _samples.Write();
-        foreach (var client in _clients.Touched())
-            _updateClient.Bind(1, client.Added).Bind(2, client.LatestUnixMs).Bind(3, client.Id).Run();
-
-        // 4. Counters and position.
-        _acceptances.Write();
-        _updateCounters.Bind(1, _stored).Bind(2, _duplicates).Bind(3, _deadLettered).Bind(4, _samples.NextOrdinal).Bind(5, _replays).Run();
+        // 3. Samples and totals, counters, then the position.
+        WriteSums();
         if (transaction.NextPosition > position)
         {
             // A repeated write that was merged with later records names damage that may have been counted: what is left of the range
@@ -109,6 +103,27 @@ internal sealed class TransactionWriter
         }
 
         return new StoreReceipt(_stored, _duplicates, _deadLettered);
+    }
+
+    /// <summary>Tries dead letters of this store again. Those that are stored or duplicates now are none any more.</summary>
+    /// <returns>The letters that are refused again.</returns>
+    public IReadOnlyList<DeadLetter> Retry(IReadOnlyList<DeadLetter> letters)
+    {
+        Begin(lettersKept: null);
+        var refused = new List<DeadLetter>();
+        foreach (var letter in letters)
+        {
+            _sourceId = letter.SourceId;
+            _isRefusedAgain = false;
+            Add(letter.Record, Settlement.DeadLetter);
+            if (_isRefusedAgain)
+                refused.Add(letter);
+            else
+                _deleteDeadLetter.Bind(1, letter.Id).Run();
+        }
+
+        WriteSums();
+        return refused;
     }
 
     public void Committed()
@@ -128,10 +143,27 @@ internal sealed class TransactionWriter
     /// <summary>A series whose row an expiry removed, after its commit.</summary>
     public void ForgetSeries(ReadOnlySpan<byte> key) => _samples.Forget(key);
 
-    private void Add(StoreRecord record)
+    private void Begin(IReadOnlySet<long>? lettersKept)
+    {
+        _samples.Begin();
+        _stored = _duplicates = _deadLettered = _replays = 0;
+        _lettersKept = lettersKept;
+        _lettersDue.Clear();
+    }
+
+    // Samples in the order of their keys on disk.
+    private void WriteSums()
+    {
+        _samples.Write();
+        foreach (var client in _clients.Touched())
+            _updateClient.Bind(1, client.Added).Bind(2, client.LatestUnixMs).Bind(3, client.Id).Run();
+        _acceptances.Write();
+        _updateCounters.Bind(1, _stored).Bind(2, _duplicates).Bind(3, _deadLettered).Bind(4, _samples.NextOrdinal).Bind(5, _replays).Run();
+    }
+
+    private void Add(StoreRecord record, Settlement before)
     {
         // 1. What came before under its id: a replay is over here, a dead letter that was sent back has another try.
-        var before = record.Id.IsEmpty ? Settlement.None : _acceptances.Find(record.Id.Span);
         if (before == Settlement.Duplicate)
         {
             _replays++;
@@ -204,7 +236,8 @@ internal sealed class TransactionWriter
         if (before == Settlement.DeadLetter)
         {
             _deadLettered--;
-            _acceptances.Forget(record.Id.Span);
+            if (!record.Id.IsEmpty)
+                _acceptances.Forget(record.Id.Span);
             return;
         }
 
@@ -230,6 +263,12 @@ internal sealed class TransactionWriter
         if (_lettersKept is not null)
         {
             KeepElsewhere(record, before, reason);
+            return;
+        }
+
+        if (before == Settlement.DeadLetter)
+        {
+            _isRefusedAgain = true;
             return;
         }
 

@@ -50,7 +50,8 @@ public sealed class KafkaStoreTests : IDisposable
         Assert.Equal("no batch", poison.Value);
         Assert.Contains("not JSON", poison.Headers[DeadLetterHeaders.Reason], StringComparison.Ordinal);
         Assert.Equal((topic, StoreMember.Group), (poison.Headers[DeadLetterHeaders.Topic], poison.Headers[DeadLetterHeaders.Group]));
-        Assert.Contains("no client id", letters.Single(letter => letter != poison).Headers[DeadLetterHeaders.Reason], StringComparison.Ordinal);
+        var other = letters.Single(letter => letter != poison);
+        Assert.Contains("no client id", other.Headers[DeadLetterHeaders.Reason], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -126,9 +127,11 @@ public sealed class KafkaStoreTests : IDisposable
         Assert.Equal(DeliveryStatus.Delivered, outcome.Status);
     }
 
-    private ServeSettings Settings(IBroker broker) => new()
+    private ServeSettings Settings(IBroker broker) => Settings(broker, _data);
+
+    internal static ServeSettings Settings(IBroker broker, string data) => new()
     {
-        Data = _data,
+        Data = data,
         Queue = QueueKind.Kafka,
         Kafka = new KafkaOptions
         {
