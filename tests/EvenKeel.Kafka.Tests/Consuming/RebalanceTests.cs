@@ -41,43 +41,6 @@ public sealed class RebalanceTests
     }
 
     [Theory]
-    [MemberData(nameof(BrokersAndProtocols), MemberType = typeof(Consumers))]
-    public async Task A_handler_of_three_times_the_longest_poll_interval_keeps_its_membership_and_handles_nothing_twice(
-        string kind, string protocol)
-    {
-        await using var broker = BrokerKinds.Start(kind);
-        var (topic, group) = (NewName("slow"), NewName("slow"));
-        await broker.CreateTopicAsync(topic, 1, Cancellation);
-        await FillAsync(broker, topic, 20);
-        var heard = new Heard();
-        using var waits = new SemaphoreSlim(0);
-        var maxPollMs = kind == BrokerKinds.Embedded ? 1500 : 6000;
-        var options = Options(broker, group, topic, protocol).With("max.poll.interval.ms", $"{maxPollMs}") with
-        {
-            InHand = new InHandLimits { MaxRecords = 5 },
-            Deadlines = new ConsumerDeadlines { Revoke = TimeSpan.FromSeconds(1) },
-        };
-
-        await using var consumer = new ReliableConsumer(
-            options,
-            async (record, stop) =>
-            {
-                // The handler is slow: nobody lets it go on before three intervals are over.
-                if (record.Offset == 0)
-                    await waits.WaitAsync(TimeSpan.FromMilliseconds(maxPollMs * 3), stop);
-                await heard.Take(record);
-            },
-            heard.Take);
-        await Until(() => consumer.Counters.Taken >= 5, () => $"{heard}");
-        await heard.Until(all => all.Count >= 20);
-
-        Assert.Equal(Enumerable.Range(0, 20), heard.Records.Select(record => record.Number));
-        Assert.DoesNotContain(heard.Notices, notice =>
-            notice.Kind is ConsumerNoticeKind.Lost || notice.Error == KafkaErrorCode.MaxPollExceeded);
-        Assert.Single(heard.Notices, notice => notice.Kind == ConsumerNoticeKind.Assigned);
-    }
-
-    [Theory]
     [InlineData(Cooperative)]
     [InlineData(Eager)]
     public async Task On_revocation_running_work_is_finished_and_committed_and_what_was_not_begun_goes_to_the_next_owner(string protocol)
