@@ -212,8 +212,15 @@ public sealed class EventPublisher
         while (place is not null && await WhyNotAsync(recorded, cancellationToken).ConfigureAwait(false) is { } obstacle)
         {
             var left = Options.SendLimit - Time.GetElapsedTime(start);
-            if (left <= TimeSpan.Zero || !await place.WaitAsync(recorded.Position, left, cancellationToken).ConfigureAwait(false))
+            if (left <= TimeSpan.Zero)
                 return await HoldAsync(recorded, obstacle).ConfigureAwait(false);
+            if (await place.WaitAsync(recorded.Position, left, cancellationToken).ConfigureAwait(false))
+                continue;
+
+            // Nobody moves. Who was in the way may have left between the question and the wait: only a second answer holds.
+            if (await WhyNotAsync(recorded, cancellationToken).ConfigureAwait(false) is { } still)
+                return await HoldAsync(recorded, still).ConfigureAwait(false);
+            break;
         }
 
         // 2. It is this event's turn, and nobody else's.

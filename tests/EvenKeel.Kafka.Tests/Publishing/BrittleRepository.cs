@@ -13,6 +13,9 @@ internal sealed class BrittleRepository(IEventRepository inner) : IEventReposito
 
     public Func<Task>? BeforeClaim { get; set; }
 
+    /// <summary>Before the answer to a claim that failed.</summary>
+    public Func<Task>? AfterRefusedClaim { get; set; }
+
     public Func<Task>? BeforeSweep { get; set; }
 
     public Func<IReadOnlyList<EventMark>, Task>? BeforeMark { get; set; }
@@ -32,7 +35,10 @@ internal sealed class BrittleRepository(IEventRepository inner) : IEventReposito
     {
         if (BeforeClaim is { } before)
             await before();
-        return await inner.TryClaimAsync(recorded, cancellationToken);
+        var isClaimed = await inner.TryClaimAsync(recorded, cancellationToken);
+        if (!isClaimed && AfterRefusedClaim is { } after)
+            await after();
+        return isClaimed;
     }
 
     public async ValueTask<IReadOnlyList<RecordedEvent>> ClaimDueAsync(int maxEvents, CancellationToken cancellationToken = default)

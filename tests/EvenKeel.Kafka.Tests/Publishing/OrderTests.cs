@@ -46,6 +46,36 @@ public sealed class OrderTests
     }
 
     [Fact]
+    public async Task An_event_whose_predecessor_ends_between_the_question_and_the_wait_is_published_and_not_left_to_the_sweeper()
+    {
+        using var folder = new EventFolder();
+        await using var repository = folder.Open();
+        var brittle = new BrittleRepository(repository);
+        var (isSending, goOn) = (new TaskCompletionSource(), new TaskCompletionSource());
+        await using var producer = new ScriptedProducer(async record =>
+        {
+            if (record.Value == "1")
+            {
+                isSending.SetResult();
+                await goOn.Task;
+            }
+            return Delivered();
+        });
+        var publisher = new EventPublisher(brittle, producer);
+        var first = publisher.PublishAsync(OutgoingEvent.Of("topic", "key", "1"), Cancellation);
+        await isSending.Task.WaitAsync(Deadline, Cancellation);
+        brittle.AfterRefusedClaim = async () =>
+        {
+            goOn.TrySetResult();
+            await first;
+        };
+
+        var second = await publisher.PublishAsync(OutgoingEvent.Of("topic", "key", "2"), Cancellation).WaitAsync(Deadline, Cancellation);
+
+        Assert.Equal((PublishStatus.Published, PublishStatus.Published), ((await first).Status, second.Status));
+    }
+
+    [Fact]
     public async Task A_later_event_is_not_sent_while_an_earlier_one_of_its_key_is_unsettled_and_other_keys_go_on()
     {
         using var folder = new EventFolder();
