@@ -3,6 +3,7 @@ using EvenKeel.Kafka;
 using MetricStream.Intake;
 using MetricStream.Serving;
 using MetricStream.Storing;
+using MetricStream.Streaming;
 
 namespace MetricStream.Kafka;
 
@@ -57,13 +58,19 @@ internal static partial class KafkaServer
         var state = Server.OrRefuse(() => new KafkaState(settings, parts, ledger));
         using var intake = Intake(app, settings, parts, ledger);
         using var pulse = new ServerPulse(state, intake.Times, time);
+        var streaming = new StreamOptions { Readers = settings.SseConsumerPoolSize, MaxSubscribers = settings.SseMaxSubscribers };
+        using var stream = store is null
+            ? null : new StreamHub(new TopicStream(kafka.Member(ids.Server), parts), streaming, time, log);
         Server.Map(app, kafka.Role == ServerRole.Store ? null : intake, store);
-        new StateEndpoints(state, intake.Times, new StatsJson(state, intake.Times, pulse, null, time)).Map(app);
+        new StateEndpoints(state, intake.Times, new StatsJson(state, intake.Times, pulse, stream, time)).Map(app);
+        if (stream is not null)
+            new StreamEndpoint(stream, streaming, log).Map(app);
 
         // 5. A port that is in use ends the start here.
         await Server.ListenAsync(app, settings, cancellation);
         upkeep.Start();
         pulse.Start();
+        stream?.Start();
         OrRefuse(() => { member?.Start(); return true; });
         using var saving = new CancellationTokenSource();
         var saves = SaveAsync(source.Account, log, time, saving.Token);
@@ -75,7 +82,7 @@ internal static partial class KafkaServer
         using var onStop = app.Lifetime.ApplicationStopping.Register(() => stopRequested.TrySetResult());
         using var onCancel = cancellation.Register(() => stopRequested.TrySetResult());
         await stopRequested.Task;
-        await StopAsync(app, intake, state, parts, upkeep);
+        await StopAsync(app, intake, state, new Stopping(parts, upkeep, stream));
         await pulse.StopAsync();
         await saving.CancelAsync();
         await saves;
@@ -100,7 +107,7 @@ internal static partial class KafkaServer
     }
 
     private static async Task StopAsync(
-        WebApplication app, MetricsEndpoint intake, KafkaState state, KafkaParts parts, StoreUpkeep upkeep)
+        WebApplication app, MetricsEndpoint intake, KafkaState state, Stopping stopping)
     {
         var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("MetricStream");
         var time = TimeProvider.System;
@@ -110,15 +117,16 @@ internal static partial class KafkaServer
         state.Draining = true;
         intake.BeginStop();
         await Task.Delay(NotReadyGrace, time);
-        // 2. The listener closes; connections still busy then are cut.
+        // 2. The streams end, which would last for ever; the listener closes; connections still busy then are cut.
+        stopping.Stream?.Stop();
         using (var cut = new CancellationTokenSource(Remaining(began, IntakeEnds + NotReadyGrace)))
             await app.StopAsync(cut.Token);
         // 3. What is on its way, and in the spill, goes to Kafka until the deadline; the rest is on disk.
-        await upkeep.StopAsync();
+        await stopping.Upkeep.StopAsync();
         using var hurry = new CancellationTokenSource(Remaining(began, SpillEnds));
-        var report = await parts.Intake.Producer.DrainAsync(hurry.Token);
+        var report = await stopping.Parts.Intake.Producer.DrainAsync(hurry.Token);
         // 4. The member ends behind the transaction in hand; what is not stored is in Kafka.
-        if (parts.Member is { } member)
+        if (stopping.Parts.Member is { } member)
             await member.StopAsync(MemberEnds);
         // 5. What is left is said.
         if (report.LeftInSpill > 0)
@@ -194,4 +202,7 @@ internal static partial class KafkaServer
 
     [LoggerMessage(226, LogLevel.Information, "Stopped after {Seconds:0.0} s.")]
     private static partial void LogStopped(ILogger log, double seconds);
+
+    /// <summary>What a stop ends beside intake.</summary>
+    private sealed record Stopping(KafkaParts Parts, StoreUpkeep Upkeep, StreamHub? Stream);
 }

@@ -64,7 +64,7 @@ internal static partial class Server
             app.Services.GetRequiredService<ILogger<MetricsEndpoint>>());
         acceptance.Lost += reason => TellLost(intake.Times, log, reason);
         var streaming = new StreamOptions { Readers = settings.SseConsumerPoolSize, MaxSubscribers = settings.SseMaxSubscribers };
-        using var stream = new StreamHub(queue, store, streaming, time, log);
+        using var stream = new StreamHub(new QueueSource(queue, store), streaming, time, log);
         using var pulse = new ServerPulse(new FilePulse(queue, batches) { Loop = loop }, intake.Times, time);
         Map(app, intake, store);
         new StateEndpoints(state, intake.Times, new StatsJson(state, intake.Times, pulse, stream, time)).Map(app);

@@ -4,26 +4,38 @@ using MetricStream.Storing;
 
 namespace MetricStream.Streaming;
 
-/// <summary>
-/// A tail reads what was acknowledged, from a position on: from the store what the queue has removed already, then from the queue. It
-/// holds nothing back and keeps no position. One thread uses it at a time.
-/// </summary>
-internal sealed class QueueTail(DurableQueue queue, IMetricStore? store, long position) : IDisposable
+/// <summary>The file queue as a source of the stream.</summary>
+internal sealed class QueueSource(DurableQueue queue, IMetricStore? store) : IStreamSource
+{
+    public StreamPlace? End() => new(queue.Durable);
+
+    public IStreamTail Open(StreamPlace from) => new QueueTail(queue, store, from[0]);
+
+    public string IdOf(StreamPlace place) => StreamPosition.Id(place[0]);
+
+    public StreamPlace? Read(string id) => StreamPosition.TryRead(id, out var next) ? new StreamPlace(next) : null;
+}
+
+/// <summary>The tail of the file queue: from the store what the queue has removed already, then from the queue.</summary>
+internal sealed class QueueTail(DurableQueue queue, IMetricStore? store, long position) : IStreamTail
 {
     private const int MaxRecords = 2048;
     private const int MaxBytes = 1 << 20;
 
     private readonly string _source = StoreLoop.SourceOf(queue);
-    private readonly List<StoreRecord> _records = [];
+    private readonly List<TailRecord> _records = [];
     private QueueReader? _reader;
 
-    /// <summary>The next position to be read.</summary>
-    public long Position { get; private set; } = position;
+    public StreamPlace Place => new(Position);
 
-    /// <summary>Reads on, at most to <paramref name="until"/> (exclusive): the batches met, which are none where records were damaged,
-    /// expired or no batches. Valid until the next call. Only when <see cref="Position"/> has come to the end is there no more.</summary>
-    public IReadOnlyList<StoreRecord> Read(long until)
+    public bool MayStall => false;
+
+    private long Position { get; set; } = position;
+
+    /// <summary>Only when the place has come to the end is there no more.</summary>
+    public IReadOnlyList<TailRecord> Read(StreamPlace place)
     {
+        var until = place[0];
         _records.Clear();
         if (Position >= until)
             return _records;
@@ -45,10 +57,7 @@ internal sealed class QueueTail(DurableQueue queue, IMetricStore? store, long po
         Dispose();
         var batches = store!.BatchesOf(_source, Position, until, MaxRecords);
         foreach (var batch in batches)
-        {
-            var record = new BatchRecord(BatchRecordKind.Batch, batch.ArrivedUnixMs, 0, default, default, batch.Body);
-            _records.Add(new StoreRecord(batch.Position, record, default));
-        }
+            _records.Add(new TailRecord(0, batch.Position, batch.ArrivedUnixMs, batch.Body));
 
         Position = batches.Count > 0 ? batches[^1].Position + 1 : until;
     }
@@ -71,9 +80,8 @@ internal sealed class QueueTail(DurableQueue queue, IMetricStore? store, long po
         {
             if (record.Sequence >= until)
                 break;
-            var read = StoreRecord.Of(record.Sequence, record.Payload);
-            if (read.Batch is { Kind: BatchRecordKind.Batch })
-                _records.Add(read);
+            if (BatchRecord.TryRead(record.Payload, out var read) && read.Kind == BatchRecordKind.Batch)
+                _records.Add(new TailRecord(0, record.Sequence, read.ArrivedUnixMs, read.Body));
         }
 
         Position = Math.Min(batch.NextPosition, until);

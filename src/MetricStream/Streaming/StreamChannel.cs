@@ -7,7 +7,7 @@ namespace MetricStream.Streaming;
 /// The subscribers of one metric (or of all) that stand at the same place. Points gather here by series until the frame, which is written
 /// once for all of them. Used by its lane alone.
 /// </summary>
-internal sealed class StreamChannel(byte[]? name, long from, int maxPoints)
+internal sealed class StreamChannel(byte[]? name, StreamPlace from, int maxPoints)
 {
     // Series that are quiet for so many frames (a minute) are forgotten, and so is everything beyond this many.
     private const int ForgottenAfterFrames = 600;
@@ -22,7 +22,7 @@ internal sealed class StreamChannel(byte[]? name, long from, int maxPoints)
     public byte[]? Name { get; } = name;
 
     /// <summary>Where it begins: batches before that are not for it.</summary>
-    public long From { get; } = from;
+    public StreamPlace From { get; } = from;
 
     public List<Subscriber> Subscribers { get; } = [];
 

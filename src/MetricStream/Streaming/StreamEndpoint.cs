@@ -37,13 +37,12 @@ internal sealed partial class StreamEndpoint(StreamHub hub, StreamOptions option
         }
 
         var lastEventId = context.Request.Headers["Last-Event-ID"].ToString();
-        var from = 0L;
-        var comesBack = lastEventId.Length > 0 && StreamPosition.TryRead(lastEventId, out from);
+        var from = lastEventId.Length > 0 ? hub.Read(lastEventId) : null;
         Prepare(context);
         if (HttpMethods.IsHead(context.Request.Method))
             return;
         // 2. From here on it misses nothing.
-        var subscriber = hub.TryJoin(context.Response.BodyWriter, name, comesBack ? from : null);
+        var subscriber = hub.TryJoin(context.Response.BodyWriter, name, from);
         if (subscriber is null)
         {
             await new Problem(StatusCodes.Status503ServiceUnavailable,
@@ -57,7 +56,7 @@ internal sealed partial class StreamEndpoint(StreamHub hub, StreamOptions option
         // 3. The hub writes, this request only waits for the end.
         using (context.RequestAborted.Register(subscriber.End))
         {
-            subscriber.TryWrite(comesBack || lastEventId.Length == 0 ? Welcome : WelcomeAnew);
+            subscriber.TryWrite(from is not null || lastEventId.Length == 0 ? Welcome : WelcomeAnew);
             await subscriber.Ended;
         }
 

@@ -1,7 +1,5 @@
 using System.IO.Pipelines;
 using System.Text;
-using EvenKeel.Queue;
-using MetricStream.Storing;
 
 namespace MetricStream.Streaming;
 
@@ -15,8 +13,7 @@ internal sealed partial class StreamHub : IDisposable
     // A frame goes to so many subscribers at a stretch; then intake has the processor for a moment.
     private const int WritesAtAStretch = 50;
 
-    private readonly DurableQueue _queue;
-    private readonly IMetricStore? _store;
+    private readonly IStreamSource _source;
     private readonly StreamOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
@@ -30,7 +27,7 @@ internal sealed partial class StreamHub : IDisposable
     private readonly List<Subscriber> _joining = [];
     private readonly List<Subscriber> _behind = [];
     private readonly List<Thread> _replays = [];
-    private long? _livePosition;
+    private StreamPlace? _livePlace;
     private bool _stopped;
 
     // Live thread only.
@@ -40,10 +37,9 @@ internal sealed partial class StreamHub : IDisposable
 
     private long _dropped;
 
-    public StreamHub(DurableQueue queue, IMetricStore? store, StreamOptions options, TimeProvider time, ILogger log)
+    public StreamHub(IStreamSource source, StreamOptions options, TimeProvider time, ILogger log)
     {
-        _queue = queue;
-        _store = store;
+        _source = source;
         _options = options;
         _time = time;
         _log = log;
@@ -64,8 +60,8 @@ internal sealed partial class StreamHub : IDisposable
     /// the server stops.</summary>
     /// <param name="output">Its connection.</param>
     /// <param name="name">The metric it wants; null for all.</param>
-    /// <param name="from">The position from which it wants what is kept; null for what comes now.</param>
-    public Subscriber? TryJoin(PipeWriter output, string? name, long? from)
+    /// <param name="from">The place from which it wants what is kept; null for what comes now.</param>
+    public Subscriber? TryJoin(PipeWriter output, string? name, StreamPlace? from)
     {
         var subscriber = new Subscriber(output, name is null ? null : Encoding.UTF8.GetBytes(name), _time);
         lock (_gate)
@@ -73,11 +69,12 @@ internal sealed partial class StreamHub : IDisposable
             if (_stopped || _subscribers.Count >= _options.MaxSubscribers)
                 return null;
             // Everything posted from now on lies behind the end of the log as it is now.
-            var live = _livePosition ??= _queue.Durable;
+            if ((_livePlace ??= _source.End()) is not { } live)
+                return null;
             _subscribers.Add(subscriber);
-            if (from < live)
+            if (from is not null && from.IsBefore(live))
             {
-                subscriber.From = from.Value;
+                subscriber.From = from;
                 _behind.Add(subscriber);
             }
             else
@@ -99,21 +96,22 @@ internal sealed partial class StreamHub : IDisposable
     }
 
     /// <summary>Up to where the live lane has read, or is reading now; null when nobody listens.</summary>
-    public long? LivePosition
+    public StreamPlace? LivePlace
     {
-        get { lock (_gate) return _livePosition; }
+        get { lock (_gate) return _livePlace; }
     }
 
-    /// <summary>Gives the subscribers of a replay to the live lane. False: it has moved on meanwhile.</summary>
+    /// <summary>Gives the subscribers of a replay that has read as far as the live lane, or beyond, to that lane. False: it has moved on
+    /// meanwhile.</summary>
     public bool TryHandOver(StreamLane replay)
     {
         lock (_gate)
         {
-            if (replay.Position != _livePosition)
+            if (_livePlace is null || replay.Place.IsBefore(_livePlace))
                 return false;
             foreach (var subscriber in replay.Subscribers)
             {
-                subscriber.From = replay.Position;
+                subscriber.From = replay.Place;
                 // The live lane does not wait: whose last frame is still on its way catches up once more.
                 (subscriber.IsBusy ? _behind : _joining).Add(subscriber);
             }
@@ -204,7 +202,7 @@ internal sealed partial class StreamHub : IDisposable
     }
 
     /// <summary>Null when nobody is there.</summary>
-    private long? Welcome()
+    private StreamPlace? Welcome()
     {
         lock (_gate)
         {
@@ -214,25 +212,26 @@ internal sealed partial class StreamHub : IDisposable
             if (_subscribers.Count == 0)
             {
                 EndLive();
-                _livePosition = null;
+                _livePlace = null;
                 _joining.Clear();
                 _behind.Clear();
                 _wanted.Reset();
                 return null;
             }
 
-            _live ??= new StreamLane(new QueueTail(_queue, _store, _livePosition!.Value), _options, isLive: true);
+            _live ??= new StreamLane(_source, _livePlace!, _options, isLive: true);
             _live.Remove(subscriber => subscriber.IsOver);
             foreach (var subscriber in _joining)
             {
-                subscriber.From = _live.Position;
+                if (!_live.Place.IsBefore(subscriber.From))
+                    subscriber.From = _live.Place;
                 subscriber.IsLive = true;
                 _live.Add(subscriber);
             }
 
             _joining.Clear();
-            _livePosition = Math.Max(_live.Position, _queue.Durable);
-            return _livePosition;
+            _livePlace = _source.End() is { } end ? StreamPlace.Later(_live.Place, end) : _live.Place;
+            return _livePlace;
         }
     }
 
@@ -246,7 +245,7 @@ internal sealed partial class StreamHub : IDisposable
     private void Tend()
     {
         // With the id, so that who comes back after a long silence does not ask for all of it.
-        var live = Encoding.ASCII.GetBytes($": heartbeat\nid: {StreamPosition.Id(_live!.Position)}\n\n");
+        var live = Encoding.ASCII.GetBytes($": heartbeat\nid: {_source.IdOf(_live!.Place)}\n\n");
         Subscriber[] all;
         lock (_gate)
             all = [.. _subscribers];
@@ -287,11 +286,15 @@ internal sealed partial class StreamHub : IDisposable
             _behind.RemoveAll(taken.Contains);
         }
 
-        var lane = new StreamLane(new QueueTail(_queue, _store, taken.Min(subscriber => subscriber.From)), _options, isLive: false);
+        var lane = new StreamLane(
+            _source, taken.Select(subscriber => subscriber.From).Aggregate(StreamPlace.Earlier), _options, isLive: false);
         foreach (var subscriber in taken)
             lane.Add(subscriber);
         return new StreamReplay(this, lane, _options);
     }
+
+    /// <summary>Where to go on after the event with that id; null when no event of this source has such an id.</summary>
+    public StreamPlace? Read(string id) => _source.Read(id);
 
     private void EndLive()
     {
@@ -310,7 +313,7 @@ internal sealed partial class StreamHub : IDisposable
         {
             ended.AddRange(_joining);
             _joining.Clear();
-            _livePosition = _queue.Durable;
+            _livePlace = _source.End();
         }
 
         foreach (var subscriber in ended)

@@ -8,17 +8,18 @@ namespace MetricStream.Streaming;
 /// A lane is one reader of the source with the channels that it feeds: each batch is decoded once for all of them. The live lane drops what
 /// does not fit into a frame; a replay stops there and goes on with the next. One thread uses it.
 /// </summary>
-internal sealed class StreamLane(QueueTail tail, StreamOptions options, bool isLive) : IDisposable
+internal sealed class StreamLane(IStreamSource source, StreamPlace from, StreamOptions options, bool isLive) : IDisposable
 {
     // The tail may make room for another way to read between two steps, never three times in a row.
     private const int MostIdleReads = 3;
 
+    private readonly IStreamTail _tail = source.Open(from);
     private readonly Dictionary<byte[], List<StreamChannel>> _named = new(KeyBytes.Comparer);
     private readonly List<StreamChannel> _ofAll = [];
     private readonly List<StreamChannel> _channels = [];
-    private long _before = tail.Position;
+    private StreamPlace _before = from;
 
-    public long Position => tail.Position;
+    public StreamPlace Place => _tail.Place;
 
     /// <summary>Batches that could not be read although intake had validated them.</summary>
     public long Unreadable { get; private set; }
@@ -31,7 +32,7 @@ internal sealed class StreamLane(QueueTail tail, StreamOptions options, bool isL
     public void Add(Subscriber subscriber)
     {
         var channels = ChannelsOf(subscriber.Name);
-        var channel = channels.Find(c => c.From == subscriber.From || (c.From <= Position && subscriber.From <= Position));
+        var channel = channels.Find(c => c.From.Equals(subscriber.From) || (!Place.IsBefore(c.From) && !Place.IsBefore(subscriber.From)));
         if (channel is null)
         {
             channel = new StreamChannel(subscriber.Name, subscriber.From, isLive ? options.FramePoints : int.MaxValue);
@@ -43,24 +44,29 @@ internal sealed class StreamLane(QueueTail tail, StreamOptions options, bool isL
     }
 
     /// <summary>Reads up to <paramref name="until"/>; a replay less, when a frame is full.</summary>
-    public void Advance(long until)
+    public void Advance(StreamPlace until)
     {
-        _before = Position;
-        for (var idle = 0; Position < until && (isLive || !_channels.Exists(c => c.Points >= options.FramePoints));)
+        _before = Place;
+        for (var idle = 0; Place.IsBefore(until) && (isLive || !_channels.Exists(c => c.Points >= options.FramePoints));)
         {
-            var from = Position;
-            foreach (var record in tail.Read(until))
+            var from = Place;
+            foreach (var record in _tail.Read(until))
                 Take(record);
-            idle = Position > from ? 0 : idle + 1;
+            idle = from.IsBefore(Place) ? 0 : idle + 1;
+            if (idle > 0 && _tail.MayStall)
+                return;
             if (idle == MostIdleReads)
-                throw new IOException($"The queue's records from {Position} to {until} are durable but cannot be read.");
+            {
+                throw new IOException(
+                    $"The queue's records from {source.IdOf(Place)} to {source.IdOf(until)} are durable but cannot be read.");
+            }
         }
     }
 
     /// <summary>Offers each subscriber its frame; see <see cref="StreamChannel.Deliver"/>.</summary>
     public long Deliver(Action<StreamChannel, Subscriber> refused, Action pace)
     {
-        var (idBefore, id) = (StreamPosition.Id(_before), StreamPosition.Id(Position));
+        var (idBefore, id) = (source.IdOf(_before), source.IdOf(Place));
         return _channels.Sum(channel => channel.Deliver(idBefore, id, refused, pace));
     }
 
@@ -80,7 +86,7 @@ internal sealed class StreamLane(QueueTail tail, StreamOptions options, bool isL
         _channels.RemoveAll(channel => channel.Subscribers.Count == 0);
     }
 
-    public void Dispose() => tail.Dispose();
+    public void Dispose() => _tail.Dispose();
 
     private List<StreamChannel> ChannelsOf(byte[]? name)
     {
@@ -91,19 +97,17 @@ internal sealed class StreamLane(QueueTail tail, StreamOptions options, bool isL
         return channels;
     }
 
-    private void Take(StoreRecord record)
+    private void Take(in TailRecord record)
     {
-        if (record.Batch is not { } batch)
-            return;
         var named = _named.GetAlternateLookup<ReadOnlySpan<byte>>();
-        using var metrics = new BatchReader(batch.Body.Span, batch.ArrivedUnixMs);
+        using var metrics = new BatchReader(record.Body.Span, record.ArrivedUnixMs);
         try
         {
             while (metrics.Read())
             {
-                Take(_ofAll, record.Position, metrics);
+                Take(_ofAll, record, metrics);
                 if (named.TryGetValue(SeriesKey.Name(metrics.SeriesKey), out var channels))
-                    Take(channels, record.Position, metrics);
+                    Take(channels, record, metrics);
             }
         }
         catch (JsonException)
@@ -112,11 +116,11 @@ internal sealed class StreamLane(QueueTail tail, StreamOptions options, bool isL
         }
     }
 
-    private static void Take(List<StreamChannel> channels, long position, in BatchReader metric)
+    private static void Take(List<StreamChannel> channels, in TailRecord record, in BatchReader metric)
     {
         foreach (var channel in channels)
         {
-            if (position >= channel.From)
+            if (channel.From.Covers(record))
                 channel.Take(metric.SeriesKey, metric.TimestampUnixMs, metric.Value);
         }
     }

@@ -47,17 +47,17 @@ internal sealed class StreamReplay(StreamHub hub, StreamLane lane, StreamOptions
     private bool? Step()
     {
         lane.Remove(subscriber => subscriber.IsOver);
-        if (lane.IsEmpty || hub.LivePosition is not { } live)
+        if (lane.IsEmpty || hub.LivePlace is not { } live)
             return End();
-        var before = lane.Position;
+        var before = lane.Place;
         lane.Advance(live);
         var putOff = new HashSet<Subscriber>();
         lane.Deliver((_, subscriber) => putOff.Add(subscriber), pace: static () => { });
         foreach (var subscriber in putOff)
-            subscriber.From = Math.Max(subscriber.From, before);
+            subscriber.From = StreamPlace.Later(subscriber.From, before);
         lane.Remove(putOff.Contains);
         hub.PutOff(putOff);
-        if (lane.Position < live)
+        if (lane.Place.IsBefore(live))
             return true;
         return hub.TryHandOver(lane) ? End() : null;
     }

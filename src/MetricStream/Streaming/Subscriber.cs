@@ -22,8 +22,8 @@ internal sealed class Subscriber(PipeWriter output, byte[]? name, TimeProvider t
 
     // Its lane's alone.
 
-    /// <summary>The next position that it has not seen.</summary>
-    public long From { get; set; }
+    /// <summary>Where it has not seen anything yet.</summary>
+    public StreamPlace From { get; set; } = new();
 
     /// <summary>Points that it missed and has not been told of.</summary>
     public Dictionary<StreamSeries, long> Missed { get; } = [];

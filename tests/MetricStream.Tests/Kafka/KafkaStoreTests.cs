@@ -1,3 +1,4 @@
+using System.Net.ServerSentEvents;
 using System.Text;
 using System.Text.Json;
 using EvenKeel.Kafka.Consuming;
@@ -84,6 +85,30 @@ public sealed class KafkaStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task Who_watches_gets_what_is_posted_and_who_comes_back_with_an_id_what_was_missed()
+    {
+        await using var broker = TestBroker.Start();
+        await using var server = await KafkaServerRun.StartAsync(Settings(broker));
+        await server.UntilStatsAsync(stats => stats.GetProperty("partitions").GetArrayLength() == 4);
+
+        string last;
+        await using (var events = await WatchAsync(server, null))
+        {
+            await server.PostAsync(Body, ("X-Client-Id", "web-1"));
+            var first = await events.NextAsync();
+            Assert.Contains("\"points\":[[", first.Data, StringComparison.Ordinal);
+            Assert.Contains(",0.5]]", first.Data, StringComparison.Ordinal);
+            last = first.EventId!;
+        }
+
+        Assert.Matches("^0:-?[0-9]+,1:-?[0-9]+,2:-?[0-9]+,3:-?[0-9]+$", last);
+        foreach (var client in (string[])["web-1", "web-2", "web-3"])
+            await server.PostAsync(Body, ("X-Client-Id", client));
+        await using var resumed = await WatchAsync(server, last);
+        Assert.Equal(3, (await resumed.NextAsync()).Data.Split(",0.5]").Length - 1);
+    }
+
+    [Fact]
     public async Task Batches_that_retention_takes_before_they_are_stored_are_missing_in_the_law()
     {
         await using var broker = EmbeddedBroker.Start();
@@ -127,6 +152,16 @@ public sealed class KafkaStoreTests : IDisposable
         Assert.Equal(DeliveryStatus.Delivered, outcome.Status);
     }
 
+    private static async Task<Watch> WatchAsync(KafkaServerRun server, string? lastEventId)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/stream?name=cpu");
+        request.Headers.TryAddWithoutValidation("Last-Event-ID", lastEventId);
+        var response = await server.Client.SendAsync(
+            request, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+        Assert.Equal(System.Net.HttpStatusCode.OK, response.StatusCode);
+        return new Watch(response, await response.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken));
+    }
+
     private ServeSettings Settings(IBroker broker) => Settings(broker, _data);
 
     internal static ServeSettings Settings(IBroker broker, string data) => new()
@@ -141,4 +176,25 @@ public sealed class KafkaStoreTests : IDisposable
             Role = ServerRole.All,
         },
     };
+
+    /// <summary>A subscriber of the stream.</summary>
+    private sealed class Watch(HttpResponseMessage response, Stream body) : IAsyncDisposable
+    {
+        private readonly IAsyncEnumerator<SseItem<string>> _events =
+            SseParser.Create(body).EnumerateAsync(TestContext.Current.CancellationToken).GetAsyncEnumerator();
+
+        public async Task<SseItem<string>> NextAsync()
+        {
+            do
+                Assert.True(await _events.MoveNextAsync().AsTask().WaitAsync(KafkaServerRun.Deadline));
+            while (_events.Current.EventType != "sample");
+            return _events.Current;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _events.DisposeAsync();
+            response.Dispose();
+        }
+    }
 }

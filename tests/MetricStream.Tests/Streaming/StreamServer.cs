@@ -34,7 +34,7 @@ internal sealed class StreamServer : IAsyncDisposable
             _loop.Start();
         }
 
-        Hub = new StreamHub(Queue, Store, options, TimeProvider.System, NullLogger.Instance);
+        Hub = new StreamHub(new QueueSource(Queue, Store), options, TimeProvider.System, NullLogger.Instance);
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         builder.Logging.ClearProviders();
