@@ -29,6 +29,7 @@ internal sealed class KitRun : IAsyncDisposable
         {
             Diagnostics = options.Run.Diagnostics ?? Tell,
             Cancellation = () => TestContext.Current.CancellationToken,
+            Unstable = options.Run.Unstable ?? Warn,
             CurrentTest = () => TestContext.Current.Test?.TestDisplayName,
         });
     }
@@ -135,6 +136,9 @@ internal sealed class KitRun : IAsyncDisposable
         where T : Attribute => member.IsDefined(typeof(T), inherit: true);
 
     private static void Tell(string diagnostic) => TestContext.Current.SendDiagnosticMessage("EvenKeel.Testing: {0}", diagnostic);
+
+    /// <summary>A warning stands in the test's own result, in every report.</summary>
+    private static void Warn(string message) => TestContext.Current.AddWarning(message);
 
     private sealed class Turn(IDisposable claimed, SemaphoreSlim? counted) : IDisposable
     {

@@ -22,7 +22,10 @@ internal sealed class ChildProcess : IAsyncDisposable
         Start(typeof(T), ["--filter-method", $"{typeof(T).FullName}.{method}"], settings);
 
     public static ChildProcess StartClasses(Type[] classes, params (string Name, string Value)[] settings) =>
-        Start(classes[0], [.. classes.SelectMany(suite => new[] { "--filter-class", suite.FullName! })], settings);
+        StartClasses(classes, [], settings);
+
+    public static ChildProcess StartClasses(Type[] classes, string[] arguments, params (string Name, string Value)[] settings) =>
+        Start(classes[0], [.. classes.SelectMany(suite => new[] { "--filter-class", suite.FullName! }), .. arguments], settings);
 
     private static ChildProcess Start(Type type, string[] filter, (string Name, string Value)[] settings)
     {

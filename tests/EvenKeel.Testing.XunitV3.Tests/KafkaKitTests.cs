@@ -65,4 +65,22 @@ public sealed class KafkaKitTests
         // One after the other, so the same worker came back to each, with the version that the failure left.
         Assert.Equal(2, folder.Read(nameof(FailingSuite)).Distinct().Count());
     }
+
+    [Fact]
+    public async Task A_test_that_needed_a_retry_is_reported_as_unstable_and_a_failed_tests_folder_stays()
+    {
+        using var folder = new NotesFolder();
+        var report = Path.Combine(folder.Path, "report");
+        await using var child = ChildProcess.StartClasses(
+            [typeof(UnstableSuite)], ["--report-ctrf", "--results-directory", report], (NotesFolder.Setting, folder.Path));
+
+        await child.EndAsync(exitCode: 2);
+
+        var written = await File.ReadAllTextAsync(
+            Assert.Single(Directory.EnumerateFiles(report, "*.ctrf")), TestContext.Current.CancellationToken);
+        Assert.Contains("is unstable: connecting succeeded at try 2 of 5, after IOException: refused", written, StringComparison.Ordinal);
+        var kept = Assert.Single(folder.Read(nameof(UnstableSuite))) + "-failed";
+        Assert.True(File.Exists(Path.Combine(kept, "evidence")));
+        Directory.Delete(kept, recursive: true);
+    }
 }

@@ -1,3 +1,4 @@
+using EvenKeel.Testing.Synchronization;
 using Xunit;
 using Xunit.Sdk;
 using Xunit.v3;
@@ -55,4 +56,24 @@ internal sealed class ByName : ITestCaseOrderer
 {
     public IReadOnlyCollection<TTestCase> OrderTestCases<TTestCase>(IReadOnlyCollection<TTestCase> testCases)
         where TTestCase : notnull, ITestCase => [.. testCases.OrderBy(testCase => testCase.TestMethodName, StringComparer.Ordinal)];
+}
+
+/// <summary>Runs in a child process: passes at the second try.</summary>
+public sealed class UnstableSuite
+{
+    [Fact(Explicit = true)]
+    public async Task It_passes_at_the_second_try()
+    {
+        var tries = 0;
+        await new RetryWithBackoff { On = failure => failure is IOException }.RunAsync(
+            "connecting", () => ++tries == 1 ? throw new IOException("refused") : Task.CompletedTask);
+    }
+
+    [Fact(Explicit = true)]
+    public void It_leaves_a_folder_and_fails_on_purpose()
+    {
+        File.WriteAllText(Path.Combine(KafkaKit.TempFolder, "evidence"), "x");
+        NotesFolder.Note(nameof(UnstableSuite), KafkaKit.TempFolder);
+        Assert.Fail("on purpose");
+    }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using EvenKeel.Testing.Workers;
 
 namespace EvenKeel.Testing.Isolation;
 
@@ -39,9 +40,6 @@ internal static class LeakRegister
 {
     private static readonly ConcurrentDictionary<LeakMark, Leak> Marks = new();
 
-    /// <summary>The name of the test that calls, as the framework knows it; null outside of tests.</summary>
-    public static Func<string?> CurrentTest { get; set; } = () => null;
-
     public static IReadOnlyList<Leak> Leaks => [.. Marks.Where(mark => mark.Key.IsOpen).Select(mark => mark.Value)];
 
     /// <param name="kind">What it is.</param>
@@ -50,7 +48,7 @@ internal static class LeakRegister
     public static LeakMark Open(LeakKind kind, string what, Func<bool>? isOpen = null)
     {
         var mark = new LeakMark(isOpen, Marks);
-        Marks[mark] = new Leak(kind, what, CurrentTest());
+        Marks[mark] = new Leak(kind, what, CallingTest.Name);
         return mark;
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using EvenKeel.Testing.Workers;
 
 namespace EvenKeel.Testing.Isolation;
 
@@ -20,16 +21,16 @@ internal sealed class ProcessHold : IDisposable
 
     /// <summary>Takes all pieces, in the order of their names.</summary>
     /// <exception cref="TimeoutException">One is held for too long; the message names by whom.</exception>
-    public static async Task<ProcessHold> TakeAsync(IEnumerable<string> pieces, CancellationToken cancellationToken, TimeSpan? limit = null)
+    public static async Task<ProcessHold> TakeAsync(IEnumerable<string> pieces, TimeSpan? limit = null)
     {
         var hold = new ProcessHold();
-        var holder = $"{LeakRegister.CurrentTest() ?? "no test"} ({Guid.NewGuid():N})";
+        var holder = $"{CallingTest.Name ?? "no test"} ({Guid.NewGuid():N})";
         try
         {
             foreach (var piece in pieces.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
             {
                 var gate = Locks.GetOrAdd(piece, static name => new ResourceLock(name));
-                await gate.EnterAsync(Access.Write, holder, limit ?? Limit, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+                await gate.EnterAsync(Access.Write, holder, limit ?? Limit, TimeProvider.System, CallingTest.Cancellation).ConfigureAwait(false);
                 var mark = LeakRegister.Open(LeakKind.Environment, piece);
                 hold._ends.Push(() =>
                 {

@@ -15,21 +15,17 @@ public sealed class EnvironmentScope : IDisposable
     /// <summary>Sets one variable.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="value">Null removes it.</param>
-    /// <param name="cancellationToken">Ends the wait for another test that holds it.</param>
     /// <exception cref="TimeoutException">Another test holds it for more than a minute; the message names it.</exception>
-    public static Task<EnvironmentScope> SetAsync(string name, string? value, CancellationToken cancellationToken = default) =>
-        SetAsync(new Dictionary<string, string?> { [name] = value }, cancellationToken);
+    public static Task<EnvironmentScope> SetAsync(string name, string? value) =>
+        SetAsync(new Dictionary<string, string?> { [name] = value });
 
     /// <summary>Sets several variables at once.</summary>
     /// <param name="variables">A null value removes one.</param>
-    /// <param name="cancellationToken">Ends the wait for another test that holds one of them.</param>
     /// <exception cref="TimeoutException">Another test holds one for more than a minute; the message names it.</exception>
-    public static async Task<EnvironmentScope> SetAsync(
-        IReadOnlyDictionary<string, string?> variables, CancellationToken cancellationToken = default)
+    public static async Task<EnvironmentScope> SetAsync(IReadOnlyDictionary<string, string?> variables)
     {
         ArgumentNullException.ThrowIfNull(variables);
-        var hold = await ProcessHold.TakeAsync(variables.Keys.Select(name => $"environment variable {name}"), cancellationToken)
-            .ConfigureAwait(false);
+        var hold = await ProcessHold.TakeAsync(variables.Keys.Select(name => $"environment variable {name}")).ConfigureAwait(false);
         foreach (var (name, value) in variables)
         {
             var before = Environment.GetEnvironmentVariable(name);
@@ -51,11 +47,10 @@ public sealed class CurrentDirectoryScope : IDisposable
 
     /// <summary>Changes it.</summary>
     /// <param name="path">A folder that exists.</param>
-    /// <param name="cancellationToken">Ends the wait for another test that holds it.</param>
     /// <exception cref="TimeoutException">Another test holds it for more than a minute; the message names it.</exception>
-    public static async Task<CurrentDirectoryScope> ChangeAsync(string path, CancellationToken cancellationToken = default)
+    public static async Task<CurrentDirectoryScope> ChangeAsync(string path)
     {
-        var hold = await ProcessHold.TakeAsync(["current directory"], cancellationToken).ConfigureAwait(false);
+        var hold = await ProcessHold.TakeAsync(["current directory"]).ConfigureAwait(false);
         var before = Environment.CurrentDirectory;
         hold.Change(() => Environment.CurrentDirectory = path, () => Environment.CurrentDirectory = before);
         return new CurrentDirectoryScope(hold);
@@ -91,11 +86,10 @@ public sealed class CultureScope : IDisposable
 
     /// <summary>For every thread of the process that has none of its own: one test at a time.</summary>
     /// <param name="culture">The culture.</param>
-    /// <param name="cancellationToken">Ends the wait for another test that holds it.</param>
     /// <exception cref="TimeoutException">Another test holds it for more than a minute; the message names it.</exception>
-    public static async Task<CultureScope> UseEverywhereAsync(CultureInfo culture, CancellationToken cancellationToken = default)
+    public static async Task<CultureScope> UseEverywhereAsync(CultureInfo culture)
     {
-        var hold = await ProcessHold.TakeAsync(["default culture"], cancellationToken).ConfigureAwait(false);
+        var hold = await ProcessHold.TakeAsync(["default culture"]).ConfigureAwait(false);
         var (before, uiBefore) = (CultureInfo.DefaultThreadCurrentCulture, CultureInfo.DefaultThreadCurrentUICulture);
         hold.Change(() => Set(culture, culture), () => Set(before, uiBefore));
         return new CultureScope(null, null, hold);
@@ -132,14 +126,12 @@ public sealed class StaticScope : IDisposable
     /// <param name="read">Reads it.</param>
     /// <param name="write">Writes it.</param>
     /// <param name="value">Its value for the test.</param>
-    /// <param name="cancellationToken">Ends the wait for another test that holds it.</param>
     /// <exception cref="TimeoutException">Another test holds it for more than a minute; the message names it.</exception>
-    public static async Task<StaticScope> SetAsync<T>(
-        string name, Func<T> read, Action<T> write, T value, CancellationToken cancellationToken = default)
+    public static async Task<StaticScope> SetAsync<T>(string name, Func<T> read, Action<T> write, T value)
     {
         ArgumentNullException.ThrowIfNull(read);
         ArgumentNullException.ThrowIfNull(write);
-        var hold = await ProcessHold.TakeAsync([$"static {name}"], cancellationToken).ConfigureAwait(false);
+        var hold = await ProcessHold.TakeAsync([$"static {name}"]).ConfigureAwait(false);
         var before = read();
         hold.Change(() => write(value), () => write(before));
         return new StaticScope(hold);

@@ -38,7 +38,7 @@ public sealed class TestRun : IAsyncDisposable
         if (Options.Validate() is { Count: > 0 } violations)
             throw new ArgumentException(string.Join(" ", violations), nameof(options));
         Folder = LeaseFolder.Open(Options.LeaseDirectory ?? LeaseFolder.Default);
-        LeakRegister.CurrentTest = Options.CurrentTest;
+        CallingTest.Know(Options);
         Gates = new ResourceGates(Folder, Options.Time);
         _ports = new PortLeases(Folder);
         _slots = new WorkerSlots(Folder);

@@ -41,6 +41,12 @@ public sealed record TestRunOptions
     /// <summary>The name of the test that calls, for messages about what is held or left over. Default: unknown.</summary>
     public Func<string?> CurrentTest { get; init; } = () => null;
 
+    /// <summary>
+    /// Takes what shows that a test passes only now and then, such as a repetition that it needed. Default: as
+    /// <see cref="Diagnostics"/>.
+    /// </summary>
+    public Action<string>? Unstable { get; init; }
+
     /// <summary>The clock.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 

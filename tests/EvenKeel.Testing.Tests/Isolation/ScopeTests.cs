@@ -14,8 +14,8 @@ public sealed class ScopeTests
     public async Task A_variable_is_changed_for_one_test_at_a_time_and_put_back()
     {
         Assert.Null(Environment.GetEnvironmentVariable(Variable));
-        var first = await EnvironmentScope.SetAsync(Variable, "one", Cancellation);
-        var second = EnvironmentScope.SetAsync(new Dictionary<string, string?> { [Variable] = "two", [Variable + "_OTHER"] = "2" }, Cancellation);
+        var first = await EnvironmentScope.SetAsync(Variable, "one");
+        var second = EnvironmentScope.SetAsync(new Dictionary<string, string?> { [Variable] = "two", [Variable + "_OTHER"] = "2" });
         Assert.Equal("one", Environment.GetEnvironmentVariable(Variable));
         Assert.False(second.IsCompleted);
 
@@ -24,7 +24,7 @@ public sealed class ScopeTests
         using (await second)
         {
             Assert.Equal("two", Environment.GetEnvironmentVariable(Variable));
-            using var other = await EnvironmentScope.SetAsync(Variable + "_THIRD", "3", Cancellation);
+            using var other = await EnvironmentScope.SetAsync(Variable + "_THIRD", "3");
         }
         Assert.Null(Environment.GetEnvironmentVariable(Variable));
         Assert.Null(Environment.GetEnvironmentVariable(Variable + "_OTHER"));
@@ -33,16 +33,16 @@ public sealed class ScopeTests
     [Fact]
     public async Task A_hold_that_somebody_forgot_is_named_to_whoever_waits_and_given_back_by_a_change_that_fails()
     {
-        using (var forgotten = await ProcessHold.TakeAsync(["a forgotten piece"], Cancellation))
+        using (var forgotten = await ProcessHold.TakeAsync(["a forgotten piece"]))
         {
             var refusal = await Assert.ThrowsAsync<TimeoutException>(
-                () => ProcessHold.TakeAsync(["b piece", "a forgotten piece"], Cancellation, TimeSpan.FromMilliseconds(20)));
+                () => ProcessHold.TakeAsync(["b piece", "a forgotten piece"], TimeSpan.FromMilliseconds(20)));
             Assert.Contains("'a forgotten piece'", refusal.Message, StringComparison.Ordinal);
             Assert.Contains(LeakRegister.Leaks, leak => leak.What == "a forgotten piece");
         }
         Assert.DoesNotContain(LeakRegister.Leaks, leak => leak.What == "a forgotten piece");
-        await Assert.ThrowsAsync<DirectoryNotFoundException>(() => CurrentDirectoryScope.ChangeAsync("/no such folder", Cancellation));
-        using var again = await CurrentDirectoryScope.ChangeAsync(Path.GetTempPath(), Cancellation);
+        await Assert.ThrowsAsync<DirectoryNotFoundException>(() => CurrentDirectoryScope.ChangeAsync("/no such folder"));
+        using var again = await CurrentDirectoryScope.ChangeAsync(Path.GetTempPath());
     }
 
     [Fact]
@@ -50,7 +50,7 @@ public sealed class ScopeTests
     {
         var before = Environment.CurrentDirectory;
         var folder = Directory.CreateTempSubdirectory();
-        using (await CurrentDirectoryScope.ChangeAsync(folder.FullName, Cancellation))
+        using (await CurrentDirectoryScope.ChangeAsync(folder.FullName))
             Assert.Equal(folder.FullName, Environment.CurrentDirectory);
         Assert.Equal(before, Environment.CurrentDirectory);
         folder.Delete();
@@ -59,8 +59,8 @@ public sealed class ScopeTests
     [Fact]
     public async Task A_static_is_held_by_one_test_at_a_time_and_put_back()
     {
-        var first = await StaticScope.SetAsync(nameof(Cache), () => Cache, value => Cache = value, "second", Cancellation);
-        var waiting = StaticScope.SetAsync(nameof(Cache), () => Cache, value => Cache = value, "third", Cancellation);
+        var first = await StaticScope.SetAsync(nameof(Cache), () => Cache, value => Cache = value, "second");
+        var waiting = StaticScope.SetAsync(nameof(Cache), () => Cache, value => Cache = value, "third");
         Assert.Equal("second", Cache);
         first.Dispose();
         using (await waiting)
@@ -86,9 +86,9 @@ public sealed class ScopeTests
         }
         Assert.Same(before, CultureInfo.CurrentCulture);
 
-        var everywhere = await CultureScope.UseEverywhereAsync(comma, Cancellation);
+        var everywhere = await CultureScope.UseEverywhereAsync(comma);
         Assert.Same(comma, CultureInfo.DefaultThreadCurrentCulture);
-        var waiting = CultureScope.UseEverywhereAsync(comma, Cancellation);
+        var waiting = CultureScope.UseEverywhereAsync(comma);
         Assert.False(waiting.IsCompleted);
         everywhere.Dispose();
         (await waiting).Dispose();
