@@ -47,7 +47,13 @@ internal static partial class KafkaServer
             kafka.Member(ids.Server), store, survey, new DeadLetterTopic(kafka, survey, log), new StoreMemberNaming(ids.Server, time, log));
         var parts = new KafkaParts
         {
-            Options = kafka, File = file, Store = store, StoreName = "sqlite", Intake = source, Survey = survey, Member = member,
+            Options = kafka,
+            File = file,
+            Store = store,
+            StoreName = "sqlite",
+            Intake = source,
+            Survey = survey,
+            Member = member,
         };
 
         // 4. The parts that share them.
