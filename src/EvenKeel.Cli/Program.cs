@@ -1,8 +1,10 @@
 using System.CommandLine;
 using EvenKeel.Cli.Broker;
+using EvenKeel.Cli.Stability;
 
 var root = new RootCommand("EvenKeel keeps Kafka-backed systems and their tests steady.");
 root.Subcommands.Add(BrokerCommand.Create());
+root.Subcommands.Add(StabilityCommand.Create());
 
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)

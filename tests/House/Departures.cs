@@ -46,6 +46,8 @@ internal static class Departures
 
         new("two-implementations", "src/EvenKeel.Testing.XunitV3/UseKafkaKitAttribute.cs", null,
             "users implement it in their test projects"),
+        new("tests-for-each-project", "src/EvenKeel.Hook/EvenKeel.Hook.csproj", null,
+            "it only works inside other people's test processes: tests/EvenKeel.Cli.Tests runs it there"),
 
         new("project-arrows", "native/librdkafka.redist/probe/probe.csproj", null, Probe),
         new("solution-is-whole", "native/librdkafka.redist/probe/probe.csproj", null, Probe),

@@ -11,7 +11,7 @@ internal sealed partial class BrokerProcess : IDisposable
 {
     public const int SigInt = 2;
     public const int SigTerm = 15;
-    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
 
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _printed = new();

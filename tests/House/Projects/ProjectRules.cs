@@ -16,7 +16,8 @@ internal static partial class ProjectRules
         ["EvenKeel.Testing.PostgreSql"] = ["EvenKeel.Testing"],
         ["EvenKeel.Testing.AspNetCore"] = ["EvenKeel.Testing"],
         ["EvenKeel.Analyzers"] = [],
-        ["EvenKeel.Cli"] = ["EvenKeel.Testing", "EvenKeel.Analyzers"],
+        ["EvenKeel.Hook"] = [],
+        ["EvenKeel.Cli"] = ["EvenKeel.Testing", "EvenKeel.Analyzers", "EvenKeel.Hook"],
         ["MetricStream"] = ["EvenKeel.Queue", "EvenKeel.Kafka"],
     };
 

@@ -1,0 +1,53 @@
+using EvenKeel.Cli.Stability.Runs;
+using EvenKeel.Cli.Stability.Suites;
+
+namespace EvenKeel.Cli.Stability.Hosts;
+
+/// <summary>A test host knows how one kind of test assembly is listed, started and understood.</summary>
+internal interface ITestHost
+{
+    TestAssembly Assembly { get; }
+
+    /// <summary>Exit codes that a failed test explains.</summary>
+    IReadOnlyList<int> FailureCodes { get; }
+
+    /// <summary>Whether the order of tests can be given from outside.</summary>
+    bool ImposesOrder { get; }
+
+    /// <summary>The command that lists the tests.</summary>
+    HostCommand List(RunFolder folder);
+
+    /// <summary>What the listing said.</summary>
+    IReadOnlyList<TestCase> ReadList(string output, RunFolder folder);
+
+    /// <summary>The command that runs what the specification says.</summary>
+    HostCommand Run(RunSpec spec, Catalogue catalogue, RunFolder folder);
+
+    /// <summary>Takes one line of the output, at so many seconds from the start; false if it is not the host's own.</summary>
+    bool ReadLine(string line, double second, Catalogue catalogue, RunObservation seen);
+
+    /// <summary>Takes the result file, after the process has ended at so many seconds from the start.</summary>
+    void ReadFile(RunFolder folder, DateTimeOffset started, Catalogue catalogue, RunObservation seen);
+
+    /// <summary>A command a person can paste that runs one test, without EvenKeel.</summary>
+    string CommandFor(TestCase test);
+}
+
+/// <summary>A host's command is a program, its arguments, and what it needs in its environment.</summary>
+internal sealed record HostCommand(string Program, IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string> Environment);
+
+/// <summary>
+/// A run's folder holds what one run was given and left: its result files, and a temporary folder of its own that goes with it.
+/// </summary>
+internal sealed record RunFolder(string Results, string Temporary)
+{
+    public string Trx => Path.Combine(Results, "results.trx");
+
+    public string Arguments => Path.Combine(Results, "arguments.txt");
+
+    public string Order => Path.Combine(Results, "order.txt");
+
+    public string Settings => Path.Combine(Results, "run.runsettings");
+
+    public string Remains => Path.Combine(Results, "remains.txt");
+}
