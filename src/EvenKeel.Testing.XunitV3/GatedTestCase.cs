@@ -104,12 +104,25 @@ internal sealed class GatedTestCase : IXunitTestCase, ISelfExecutingXunitTestCas
     /// <summary>Sees what each test came to, on the test's own path, before the next one begins.</summary>
     private sealed class TestWatch(KitRun run, IMessageBus next) : IMessageBus
     {
+        // The tests of one case run one after the other.
+        private string _name = "";
+
         public bool QueueMessage(IMessageSinkMessage message)
         {
-            if (message is ITestFailed failed)
+            if (message is ITestStarting starting)
+            {
+                _name = starting.TestDisplayName;
+                run.BeginTest(_name);
+            }
+            else if (message is ITestFailed failed)
+            {
                 run.NoteFailure(failed.TestUniqueID);
+            }
             else if (message is ITestFinished finished)
+            {
                 run.EndTest(finished.TestCollectionUniqueID, finished.TestUniqueID);
+                run.LookForLeaks(_name);
+            }
             return next.QueueMessage(message);
         }
 

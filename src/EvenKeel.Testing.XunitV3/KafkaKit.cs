@@ -55,6 +55,23 @@ public static class KafkaKit
     public static Task<TestConsumer> ConsumerAsync(string topic, ConsumeMode mode = ConsumeMode.Assign) =>
         Worker.ConsumerAsync(topic, mode, TestContext.Current.CancellationToken);
 
+    /// <summary>
+    /// Creates a client of any Kafka library in its turn, and names it with its test if it is still open at the end:
+    /// <c>CreateClient(() =&gt; builder.Build(), client =&gt; client.AddBrokers(""))</c>.
+    /// </summary>
+    /// <typeparam name="T">The client's type.</typeparam>
+    /// <param name="create">Creates it.</param>
+    /// <param name="probe">Anything that a client that is disposed of refuses.</param>
+    public static T CreateClient<T>(Func<T> create, Func<T, object?> probe)
+        where T : IDisposable => ClientGate.Create(create, probe);
+
+    /// <summary>One client for the whole assembly, such as a producer of the service under test; disposed of at the end.</summary>
+    /// <typeparam name="T">The client's type.</typeparam>
+    /// <param name="name">The same name answers the same client.</param>
+    /// <param name="create">Creates it.</param>
+    public static T SharedClient<T>(string name, Func<T> create)
+        where T : class, IDisposable => Run.SharedClient(name, create);
+
     /// <summary>A folder for this test alone: gone when it ends, unless it fails; then it stays for a week and is told.</summary>
     /// <exception cref="InvalidOperationException">Not in a test.</exception>
     public static string TempFolder => Worker.Test?.TempFolder

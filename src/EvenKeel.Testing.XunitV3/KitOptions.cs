@@ -14,6 +14,12 @@ public sealed record KitOptions
     /// </summary>
     public bool WorkerPerTest { get; init; }
 
+    /// <summary>
+    /// What happens at the end of the assembly when something is left of its tests: clients, threads, ports, child processes, changes of
+    /// the environment. Default: it is told, as a diagnostic message.
+    /// </summary>
+    public LeakAnswer OnLeaks { get; init; } = LeakAnswer.Tell;
+
     /// <summary>How many tests marked <see cref="KafkaTestAttribute"/> run at once at most. Default: as many as xunit runs.</summary>
     public int MaxKafkaTestsAtOnce { get; init; } = int.MaxValue;
 
@@ -22,4 +28,17 @@ public sealed record KitOptions
     /// after which the stability runner calls a run hung.
     /// </summary>
     public TimeSpan GateLimit { get; init; } = TimeSpan.FromMinutes(10);
+}
+
+/// <summary>What follows when tests leave something behind.</summary>
+public enum LeakAnswer
+{
+    /// <summary>Diagnostic messages.</summary>
+    Tell,
+
+    /// <summary>The run fails, though all tests have passed; the message names what and of which test.</summary>
+    Fail,
+
+    /// <summary>Nobody looks.</summary>
+    Ignore,
 }

@@ -107,6 +107,21 @@ internal sealed class KitRun : IAsyncDisposable
         }
     }
 
+    public void BeginTest(string test)
+    {
+        if (Options.OnLeaks != LeakAnswer.Ignore)
+            Run.Leaks.Begin(test);
+    }
+
+    /// <summary>The last message of a test, its disposal included.</summary>
+    public void LookForLeaks(string test)
+    {
+        if (Options.OnLeaks == LeakAnswer.Ignore)
+            return;
+        foreach (var leak in Run.Leaks.End(test))
+            Tell($"still open at the end of its test: {leak}");
+    }
+
     public void NoteFailure(string test) => _failed[test] = true;
 
     public void EndTest(string collection, string test)
@@ -130,6 +145,13 @@ internal sealed class KitRun : IAsyncDisposable
     {
         await Run.DisposeAsync();
         _kafkaTests?.Dispose();
+        if (Options.OnLeaks == LeakAnswer.Ignore)
+            return;
+        var leaks = await Run.FindLeaksAsync();
+        if (Options.OnLeaks == LeakAnswer.Fail && leaks.Count > 0)
+            throw new InvalidOperationException("The tests left something behind:\n" + string.Join('\n', leaks));
+        foreach (var leak in leaks)
+            Tell($"left behind: {leak}");
     }
 
     private static bool Has<T>(MemberInfo member)

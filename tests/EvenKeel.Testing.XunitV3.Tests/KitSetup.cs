@@ -10,11 +10,13 @@ namespace EvenKeel.Testing.XunitV3.Tests;
 internal sealed class KitSetup : IKitSetup
 {
     public const string PerTest = "TEST_WORKER_PER_TEST";
+    public const string FailsOnLeaks = "TEST_FAILS_ON_LEAKS";
     public const string KafkaTestsAtOnce = "TEST_KAFKA_TESTS_AT_ONCE";
 
     public KitOptions Configure() => new()
     {
         Run = new TestRunOptions { NamePrefix = "kit-test" },
+        OnLeaks = Environment.GetEnvironmentVariable(FailsOnLeaks) is null ? LeakAnswer.Tell : LeakAnswer.Fail,
         WorkerPerTest = Environment.GetEnvironmentVariable(PerTest) is not null,
         MaxKafkaTestsAtOnce = Environment.GetEnvironmentVariable(KafkaTestsAtOnce) is { } text ? int.Parse(text, null) : int.MaxValue,
     };

@@ -31,18 +31,28 @@ internal static class CreationGate
     public static ClientHandle Create(ClientKind kind, ClientConfiguration configuration, EventKinds events)
     {
         var start = Stopwatch.GetTimestamp();
-        lock (Gate)
+        return Run(() =>
         {
             var turn = Stopwatch.GetTimestamp();
+            configuration.Set("log.queue", "true").SetEvents(events | EventKinds.Log);
+            var client = configuration.CreateClient(kind);
+            Librdkafka.SetLogQueue(client, 0).ThrowIfFailed("Sending log lines to the main queue");
+            return new ClientHandle(
+                client, kind, new CreationTimes(Stopwatch.GetElapsedTime(start, turn), Stopwatch.GetElapsedTime(turn)));
+        });
+    }
+
+    /// <summary>Creates a client of another binding in its turn among ours: the libraries beneath are the same.</summary>
+    public static T Run<T>(Func<T> create)
+    {
+        lock (Gate)
+        {
             MostAtOnce = Math.Max(MostAtOnce, Interlocked.Increment(ref InsideNow));
             try
             {
-                configuration.Set("log.queue", "true").SetEvents(events | EventKinds.Log);
-                var client = configuration.CreateClient(kind);
-                Librdkafka.SetLogQueue(client, 0).ThrowIfFailed("Sending log lines to the main queue");
+                var created = create();
                 CreatedSoFar++;
-                return new ClientHandle(
-                    client, kind, new CreationTimes(Stopwatch.GetElapsedTime(start, turn), Stopwatch.GetElapsedTime(turn)));
+                return created;
             }
             finally
             {

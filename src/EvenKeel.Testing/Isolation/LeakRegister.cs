@@ -47,6 +47,9 @@ internal static class LeakRegister
     /// <param name="isOpen">Asks the thing itself, for what does not tell when it is closed.</param>
     public static LeakMark Open(LeakKind kind, string what, Func<bool>? isOpen = null)
     {
+        // What was closed without a word is forgotten here, so that nothing is kept alive for the length of a run.
+        foreach (var closed in Marks.Keys.Where(known => !known.IsOpen))
+            closed.Close();
         var mark = new LeakMark(isOpen, Marks);
         Marks[mark] = new Leak(kind, what, CallingTest.Name);
         return mark;

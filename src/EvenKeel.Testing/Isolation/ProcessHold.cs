@@ -30,7 +30,8 @@ internal sealed class ProcessHold : IDisposable
             foreach (var piece in pieces.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
             {
                 var gate = Locks.GetOrAdd(piece, static name => new ResourceLock(name));
-                await gate.EnterAsync(Access.Write, holder, limit ?? Limit, TimeProvider.System, CallingTest.Cancellation).ConfigureAwait(false);
+                await gate.EnterAsync(Access.Write, holder, limit ?? Limit, TimeProvider.System, CallingTest.Cancellation)
+                    .ConfigureAwait(false);
                 var mark = LeakRegister.Open(LeakKind.Environment, piece);
                 hold._ends.Push(() =>
                 {

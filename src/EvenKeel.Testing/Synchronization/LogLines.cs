@@ -27,7 +27,8 @@ public sealed class LogLines : ILoggerProvider
         string? found = null;
         await WaitFor.ConditionAsync(
             () => (found = All.FirstOrDefault(wanted)) is not null, what,
-            () => $"{_lines.Count} line(s), the last of them:\n    {string.Join("\n    ", All.TakeLast(10))}", within).ConfigureAwait(false);
+            () => $"{_lines.Count} line(s), the last of them:\n    {string.Join("\n    ", All.TakeLast(10))}", within)
+            .ConfigureAwait(false);
         return found!;
     }
 

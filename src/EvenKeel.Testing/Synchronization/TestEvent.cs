@@ -37,7 +37,7 @@ public sealed class TestEvent(string name) : IDisposable
     public void Dispose() => _event.Dispose();
 }
 
-/// <summary>Something that a test awaits and the code under test says, once or several times; the wait has a deadline that names it.</summary>
+/// <summary>Something that a test awaits and the code under test says, once or more; the wait has a deadline that names it.</summary>
 /// <param name="name">For the message of a wait in vain.</param>
 public sealed class AsyncTestEvent(string name)
 {

@@ -12,6 +12,7 @@ public static class WaitFor
     private const int MaxHistory = 20;
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeProvider RealTime = TimeProvider.System;
 
     /// <summary>10 s: ten times what a loaded machine was seen to need for what takes milliseconds.</summary>
     public static TimeSpan DefaultDeadline { get; } = TimeSpan.FromSeconds(10);
@@ -91,7 +92,7 @@ public static class WaitFor
             Keep(text(seen));
             if (deadline.Left == TimeSpan.Zero)
                 throw Late($"last: {last}");
-            await Task.Delay(pause < deadline.Left ? pause : deadline.Left, TimeProvider.System, CallingTest.Cancellation)
+            await Task.Delay(pause < deadline.Left ? pause : deadline.Left, RealTime, CallingTest.Cancellation)
                 .ConfigureAwait(false);
             pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
         }

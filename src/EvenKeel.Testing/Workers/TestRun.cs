@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using EvenKeel.Kafka.Native;
 using EvenKeel.Testing.Cluster;
 using EvenKeel.Testing.Isolation;
 
@@ -15,6 +16,7 @@ public sealed class TestRun : IAsyncDisposable
     private readonly ConcurrentDictionary<int, TestWorker> _workers = new();
     private readonly ConcurrentDictionary<Task, string> _background = new();
     private readonly ConcurrentQueue<(string What, Func<Task> Work)> _atEnd = new();
+    private readonly ConcurrentDictionary<string, Lazy<IDisposable>> _shared = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _starting = new(1);
     private readonly SemaphoreSlim _sweeping = new(1);
     private readonly PortLeases _ports;
@@ -39,6 +41,7 @@ public sealed class TestRun : IAsyncDisposable
             throw new ArgumentException(string.Join(" ", violations), nameof(options));
         Folder = LeaseFolder.Open(Options.LeaseDirectory ?? LeaseFolder.Default);
         CallingTest.Know(Options);
+        Leaks = new LeakCheck();
         Gates = new ResourceGates(Folder, Options.Time);
         _ports = new PortLeases(Folder);
         _slots = new WorkerSlots(Folder);
@@ -56,6 +59,9 @@ public sealed class TestRun : IAsyncDisposable
 
     /// <summary>Where tests wait for what they may not use at the same time.</summary>
     public ResourceGates Gates { get; }
+
+    /// <summary>What is still there when it should be gone; looked at by whoever runs the tests.</summary>
+    public LeakCheck Leaks { get; }
 
     /// <summary>The cluster, if it is started.</summary>
     public TestCluster? Started => Volatile.Read(ref _cluster);
@@ -152,6 +158,19 @@ public sealed class TestRun : IAsyncDisposable
     /// <param name="work">Bounded by <see cref="TestRunOptions.StopLimit"/>.</param>
     public void AtEnd(string what, Func<Task> work) => _atEnd.Enqueue((what, work));
 
+    /// <summary>One client for the whole run, such as a service's producer: made once, in its turn, disposed of at the end.</summary>
+    /// <typeparam name="T">The client's type.</typeparam>
+    /// <param name="name">The same name answers the same client.</param>
+    /// <param name="create">Creates it.</param>
+    public T SharedClient<T>(string name, Func<T> create)
+        where T : class, IDisposable
+    {
+        ArgumentNullException.ThrowIfNull(create);
+        var shared = _shared.GetOrAdd(name, _ => new Lazy<IDisposable>(() => CreationGate.Run(create)));
+        return shared.Value as T
+            ?? throw new InvalidOperationException($"The shared client '{name}' is a {shared.Value.GetType().Name} and no {typeof(T).Name}.");
+    }
+
     /// <summary>
     /// Ends the run: closes every client, deletes the topics from a real broker, ends the cluster. What fails is a diagnostic, never an
     /// exception: no test is to fail for it.
@@ -162,6 +181,9 @@ public sealed class TestRun : IAsyncDisposable
             _stopping ??= StopAsync();
         return new ValueTask(_stopping);
     }
+
+    /// <summary>After the end of the run: what is left of its tests, each with the test that made it.</summary>
+    public Task<IReadOnlyList<Leak>> FindLeaksAsync() => Leaks.FinishAsync();
 
     internal TempFolders Temps => _temps;
 
@@ -190,6 +212,9 @@ public sealed class TestRun : IAsyncDisposable
         // 3. Topics go, and with them the note that they have to be swept.
         // 4. The cluster and the slots.
         await SettleAsync(_workers.Values.SelectMany(worker => worker.CloseClients()), "Closing a consumer").ConfigureAwait(false);
+        await SettleAsync(
+            _shared.Values.Where(shared => shared.IsValueCreated).Select(shared => Task.Run(shared.Value.Dispose)),
+            "Disposing of a shared client").ConfigureAwait(false);
         await SettleAsync([.. _background.Keys], "Work beside the tests").ConfigureAwait(false);
         var isClean = true;
         if (_sweep is not null)

@@ -102,13 +102,13 @@ public sealed class ConcurrencyTests
         var called = new List<string>();
         await using var late = time.CreateTimer(_ => called.Add($"late {Passed()}"), null, TimeSpan.FromSeconds(5), Timeout.InfiniteTimeSpan);
         await using var often = time.CreateTimer(_ => called.Add($"often {Passed()}"), null, TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(2));
-        var delay = Task.Delay(TimeSpan.FromSeconds(3), time, TestContext.Current.CancellationToken);
+        using var delay = new CancellationTokenSource(TimeSpan.FromSeconds(3), time);
         await time.TimersSetAsync(3);
 
         time.Advance(TimeSpan.FromSeconds(2.5));
-        Assert.False(delay.IsCompleted);
+        Assert.False(delay.IsCancellationRequested);
         time.Advance(TimeSpan.FromSeconds(3.5));
-        await delay;
+        Assert.True(delay.IsCancellationRequested);
 
         Assert.Equal(["often 2", "often 4", "late 5", "often 6"], called);
         Assert.Equal(TimeSpan.FromSeconds(6), time.GetElapsedTime(begin.UtcTicks));

@@ -11,7 +11,7 @@ internal static class CallShapes
 {
     // These block by design and are no tasks: waiting on them is their use.
     private static readonly HashSet<string> Signals =
-        ["SemaphoreSlim", "ManualResetEventSlim", "CountdownEvent", "Monitor", "Barrier", "SpinWait"];
+        ["SemaphoreSlim", "ManualResetEventSlim", "CountdownEvent", "Monitor", "Barrier", "SpinWait", "TestEvent"];
 
     /// <summary><c>Type.Name</c>, also behind a namespace and with type arguments; without names, any member of the type.</summary>
     public static bool IsMember(SyntaxNode node, string type, params string[] names) =>
