@@ -54,8 +54,11 @@ public sealed class LeakingSuite
     public void It_leaves_a_client() => Producers.Create();
 
     [Fact(Explicit = true)]
-    public void It_leaves_a_thread() =>
-        new Thread(() => new ManualResetEventSlim().Wait()) { IsBackground = true, Name = "left behind" }.Start();
+    public void It_leaves_a_thread()
+    {
+        var never = new ManualResetEventSlim();
+        new Thread(never.Wait) { IsBackground = true, Name = "left behind" }.Start();
+    }
 
     [Fact(Explicit = true)]
     public void It_leaves_a_variable() => Environment.SetEnvironmentVariable("LEFT_BEHIND", "1");

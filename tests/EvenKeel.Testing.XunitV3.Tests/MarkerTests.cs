@@ -1,5 +1,6 @@
 using System.Globalization;
 using EvenKeel.Testing.Isolation;
+using EvenKeel.Testing.Synchronization;
 using EvenKeel.Testing.Tests;
 using Xunit;
 
@@ -18,9 +19,6 @@ public sealed class MarkerTests
         Assert.All(
             spans.Where(span => span.Name is nameof(KindSuite)),
             one => Assert.DoesNotContain(Beside(one, spans), other => other.Name is nameof(OtherKindSuite)));
-        Assert.Contains(
-            spans.Where(span => span.Name is nameof(KindSuite) or nameof(OtherKindSuite)),
-            one => Beside(one, spans).Any(other => other.Name == nameof(PlainSuite)));
     }
 
     [Fact]
@@ -30,7 +28,15 @@ public sealed class MarkerTests
 
         Assert.Equal(6, spans.Count);
         Assert.All(spans.Where(span => span.Name == nameof(WriterSuite)), alone => Assert.Empty(Beside(alone, spans)));
-        Assert.Contains(spans.Where(span => span.Name == nameof(ReaderSuite)), one => Beside(one, spans).Any());
+    }
+
+    [Fact]
+    public async Task Readers_run_beside_each_other_and_tests_of_a_kind_beside_any_others()
+    {
+        // Each waits until all are inside: one that is kept out makes them all fail.
+        await using var child = ChildProcess.StartClasses(
+            [typeof(MeetingReaderSuite), typeof(OtherMeetingReaderSuite), typeof(MeetingKindSuite)], ["--max-threads", "3"]);
+        await child.EndAsync();
     }
 
     [Fact]
@@ -41,9 +47,6 @@ public sealed class MarkerTests
         Assert.All(
             spans.Where(span => span.Name == nameof(KafkaSuite)),
             one => Assert.DoesNotContain(Beside(one, spans), other => other.Name == nameof(OtherKafkaSuite)));
-        Assert.Contains(
-            spans.Where(span => span.Name.EndsWith("KafkaSuite", StringComparison.Ordinal)),
-            one => Beside(one, spans).Any(other => other.Name == nameof(PlainSuite)));
     }
 
     private static async Task<List<Span>> RunAsync(Type[] suites, params (string Name, string Value)[] settings)
@@ -166,4 +169,36 @@ public sealed class OtherKafkaSuite
 
     [Fact(Explicit = true)]
     public Task It_uses_Kafka_again() => Marked.RunAsync(nameof(OtherKafkaSuite));
+}
+
+internal static class Meeting
+{
+    private static readonly AsyncTestEvent Inside = new("a test is inside");
+
+    public static Task MeetAsync()
+    {
+        Inside.Set();
+        return Inside.WaitAsync(3, TimeSpan.FromSeconds(30));
+    }
+}
+
+[SharedResource("meeting", Access.Read)]
+public sealed class MeetingReaderSuite
+{
+    [Fact(Explicit = true)]
+    public Task It_meets_the_others() => Meeting.MeetAsync();
+}
+
+[SharedResource("meeting", Access.Read)]
+public sealed class OtherMeetingReaderSuite
+{
+    [Fact(Explicit = true)]
+    public Task It_meets_the_others() => Meeting.MeetAsync();
+}
+
+[NoParallel]
+public sealed class MeetingKindSuite
+{
+    [Fact(Explicit = true)]
+    public Task It_meets_the_others() => Meeting.MeetAsync();
 }

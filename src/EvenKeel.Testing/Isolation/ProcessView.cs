@@ -50,7 +50,8 @@ internal static class ProcessView
         }
     }
 
-    private static IEnumerable<string> Numbers(string folder) => Directory.EnumerateDirectories(folder).Select(path => Path.GetFileName(path));
+    private static IEnumerable<string> Numbers(string folder) =>
+        Directory.EnumerateDirectories(folder).Select(path => Path.GetFileName(path));
 
     private static string? Read(string path)
     {

@@ -168,7 +168,8 @@ public sealed class TestRun : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(create);
         var shared = _shared.GetOrAdd(name, _ => new Lazy<IDisposable>(() => CreationGate.Run(create)));
         return shared.Value as T
-            ?? throw new InvalidOperationException($"The shared client '{name}' is a {shared.Value.GetType().Name} and no {typeof(T).Name}.");
+            ?? throw new InvalidOperationException(
+                $"The shared client '{name}' is a {shared.Value.GetType().Name} and no {typeof(T).Name}.");
     }
 
     /// <summary>
