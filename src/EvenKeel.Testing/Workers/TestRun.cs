@@ -86,7 +86,7 @@ public sealed class TestRun : IAsyncDisposable
             if (!cluster.IsEmbedded)
             {
                 _sweep = new TopicSweep(this, cluster);
-                InBackground(SweepAsync($"kafka {cluster.BootstrapServers}", _sweep.RunAsync), "Sweeping the topics of dead runs");
+                SweepInBackground($"kafka {cluster.BootstrapServers}", _sweep.RunAsync);
             }
             Volatile.Write(ref _cluster, cluster);
             return cluster;
@@ -152,6 +152,12 @@ public sealed class TestRun : IAsyncDisposable
             _sweeping.Release();
         }
     }
+
+    /// <summary>As <see cref="SweepAsync"/>, beside the tests; the end of the run waits for it, and tells its failure.</summary>
+    /// <param name="place">A name, the same in each run, such as the address of a database server.</param>
+    /// <param name="sweep">Removes what bears a run id for which it is told true.</param>
+    public void SweepInBackground(string place, Func<Func<string, bool>, Task> sweep) =>
+        InBackground(SweepAsync(place, sweep), $"Sweeping what dead runs left at {place}");
 
     /// <summary>Lets something be done at the end of the run, after the clients; what it throws is told and fails nothing.</summary>
     /// <param name="what">For the message.</param>
