@@ -1,4 +1,5 @@
 using System.CommandLine;
+using KafkaChaos.Loads;
 using KafkaChaos.Scenarios;
 
 namespace KafkaChaos;
@@ -11,7 +12,7 @@ internal static class ChaosCommands
     private static readonly Command[] All = [MillionCommand(), NodesCommand(), RestartsCommand(), OutageCommand(), ProcessKillCommand(),
         RefusalCommand("acl", "The permission to write taken away and given back.", RefusalCause.Permission),
         RefusalCommand("topic-deleted", "A topic deleted and made again.", RefusalCause.Deletion), PasswordCommand(), StormCommand(),
-        MembersCommand()];
+        MembersCommand(), EffectsCommand()];
 
     public static IEnumerable<string> Names => All.Select(command => command.Name);
 
@@ -146,9 +147,46 @@ internal static class ChaosCommands
         return command;
     }
 
+    // Console.In's own asynchronous read holds its caller until the end.
+    private static Task<string> AskedToLeave() => Task.Run(Console.In.ReadToEnd);
+
     private static async Task<int> MemberAsync(string bootstrapServers, string folder, string protocol)
     {
-        await Members.RunChildAsync(bootstrapServers, folder, protocol, leave: Console.In.ReadToEndAsync());
+        await Members.RunChildAsync(bootstrapServers, folder, protocol, leave: AskedToLeave());
+        return 0;
+    }
+
+    private static Command EffectsCommand()
+    {
+        var kills = Number("--kills", 50, "How often a member is killed or, every fifth time, paused beyond its session.");
+        var rate = Number("--rate", 200, "Records a second.");
+        var store = new Option<string>("--store") { Description = "sqlite or postgresql.", DefaultValueFactory = _ => EffectStore.Sqlite };
+        store.AcceptOnlyFromAmong(EffectStore.Sqlite, EffectStore.PostgreSql);
+        var connection = new Option<string>("--connection")
+        {
+            Description = "Of the PostgreSQL database; two tables in it are made anew.",
+            DefaultValueFactory = _ => Environment.GetEnvironmentVariable("EVENKEEL_POSTGRES") ?? "",
+        };
+        var protocol = new Option<string>("--protocol") { Description = "classic or consumer.", DefaultValueFactory = _ => "classic" };
+        protocol.AcceptOnlyFromAmong("classic", "consumer");
+        var child = new Option<string>("--child") { Description = "The broker of the process that started this one.", Hidden = true };
+        var folder = new Option<string>("--folder") { Description = "The folder of that process's run.", Hidden = true };
+        EffectsShape Shape(ParseResult parsed) => new(
+            parsed.GetValue(store)!, parsed.GetValue(connection)!, parsed.GetValue(protocol)!, parsed.GetValue(kills), parsed.GetValue(rate));
+        Option[] options = [kills, rate, store, connection, protocol, child, folder];
+        var command = Scenario(
+            "effects", "Members with an exactly-once effect, killed and turned into zombies.", options,
+            (run, parsed) => new Effects(Shape(parsed)).RunAsync(run));
+        var parent = command.Action;
+        command.SetAction((parsed, cancellation) => parsed.GetValue(child) is { } bootstrapServers
+            ? EffectsChildAsync(Shape(parsed), bootstrapServers, parsed.GetValue(folder)!)
+            : ((System.CommandLine.Invocation.AsynchronousCommandLineAction)parent!).InvokeAsync(parsed, cancellation));
+        return command;
+    }
+
+    private static async Task<int> EffectsChildAsync(EffectsShape shape, string bootstrapServers, string folder)
+    {
+        await Effects.RunChildAsync(shape, bootstrapServers, folder, leave: AskedToLeave());
         return 0;
     }
 
