@@ -22,7 +22,8 @@ internal sealed class AssemblyStudy
         _options = options;
         _view = view;
         Lab = new(runner, deadline, view);
-        _investigation = new(Lab, new(options.Plan.Iterations, options.Plan.Levels, options.Plan.Noise, options.IsQuick));
+        _investigation = new(Lab,
+            new(options.Plan.Iterations, options.Plan.Levels, options.Plan.Noise, options.IsQuick, options.Plan.Seed));
         _endings = new(Lab, _investigation);
         _remains = new(Lab, _investigation);
     }
@@ -67,7 +68,7 @@ internal sealed class AssemblyStudy
     {
         var plan = RunPlan.Create(Lab.Catalogue, _options.Plan);
         if (!Lab.Runner.Host.ImposesOrder && _options.Plan.Shuffle)
-            Lab.NotDone.Add($"{Assembly.Name}: orders of the tests, which {Assembly.Framework} takes from nobody: they run in its own");
+            Lab.NotDone.Add($"{Assembly.Name}: {Lab.Runner.Host.OrderNote}");
         _view.Planned(plan.Count);
         var done = 0;
         var patient = true;

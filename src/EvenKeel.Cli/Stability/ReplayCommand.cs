@@ -45,7 +45,7 @@ internal static class ReplayCommand
             return 3;
         }
         var raw = Path.Combine(Path.GetTempPath(), $"evenkeel-replay-{Environment.ProcessId}");
-        var host = TestHosts.For(new(path, TestAssembly.Recognise(path), replay["project"]?.GetValue<string>()));
+        var host = TestHosts.For(new(path, TestAssembly.Recognise(path), replay["project"]?.GetValue<string>()), null);
         var runner = new TestRunner(host, raw, TimeSpan.FromMinutes(10), TimeProvider.System);
         if (await runner.DiscoverAsync(_ => true, cancellation) is { } trouble)
         {
@@ -70,7 +70,7 @@ internal static class ReplayCommand
         var rate = entry["failureRate"]!.GetValue<double>();
         var test = runner.Catalogue.Tests.FirstOrDefault(test => test.Name == name);
         var isCertain = verdict is "order-dependent" or "environment" or "broken" or "leak" or "slow-teardown" or "hang";
-        var tries = isCertain ? 3 : rate > 0
+        var tries = isCertain ? (runner.Host.ImposesOrder ? 3 : 20) : rate > 0
             ? Math.Clamp((int)Math.Ceiling(Math.Log(0.01) / Math.Log(1 - Math.Min(rate, 0.99))), 5, MostTries) : 30;
         await console.Output.WriteLineAsync(
             $"{name}: {verdict}. {spec.Order.Count} tests, {spec.Workers} worker(s), {spec.Conditions}; up to {tries} runs.");

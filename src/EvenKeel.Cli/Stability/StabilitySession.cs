@@ -56,9 +56,9 @@ internal sealed class StabilitySession(StabilityOptions options, Baseline baseli
     private async Task<AssemblyStudy?> PrepareAsync(
         TestAssembly assembly, Func<TestCase, bool> filter, Deadline deadline, CancellationToken cancellation)
     {
-        var host = TestHosts.For(assembly);
+        var host = TestHosts.For(assembly, options.Filter);
         var runner = new TestRunner(host, Path.Combine(Path.GetFullPath(options.OutputFolder), "raw"), options.Timeout, time);
-        if (await runner.DiscoverAsync(filter, cancellation) is { } trouble)
+        if (await runner.DiscoverAsync(host.FiltersItself ? _ => true : filter, cancellation) is { } trouble)
             throw new SuiteNotRunException(trouble);
         foreach (var method in runner.Wandering)
             _notDone.Add($"{method}: its rows are named anew in every process, so that no two runs can be compared");

@@ -1,5 +1,3 @@
-using EvenKeel.Cli.Stability.Runs;
-
 namespace EvenKeel.Cli.Stability.Experiments;
 
 /// <summary>Bisection finds the one test among many without which something does not show, by running halves.</summary>
@@ -47,9 +45,4 @@ internal static class Bisection
         }
         return part;
     }
-
-    /// <summary>A predicate on runs of a part of the tests, each followed by the victim.</summary>
-    public static Func<IReadOnlyList<int>, Task<bool>> Before(
-        Lab lab, int victim, RunConditions conditions, Func<RunRecord, bool> shows, CancellationToken cancellation) =>
-        async part => shows(await lab.TryAsync([.. part, victim], "bisect", conditions, cancellation));
 }

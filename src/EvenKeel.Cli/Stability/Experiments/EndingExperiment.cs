@@ -29,7 +29,14 @@ internal sealed class EndingExperiment(Lab lab, Investigation investigation)
     public async Task ExamineAsync(RunRecord ended, CancellationToken cancellation)
     {
         var alone = ended.Outcome == RunOutcome.Hang ? 1 : CrashRuns;
-        foreach (var test in ended.Running.Where(test => !investigation.Findings.ContainsKey(test)).Take(MostCandidates))
+        IReadOnlyList<int> running = ended.Running;
+        if (running.Count > MostCandidates)
+        {
+            // A host that does not tell who was running: whichever half does it again.
+            running = await Bisection.FindAsync(running, async part =>
+                await ShowsAsync(part, part[0], ended.Outcome, 1, cancellation, anybody: true) is not null);
+        }
+        foreach (var test in running.Where(test => !investigation.Findings.ContainsKey(test)).Take(MostCandidates))
         {
             if (await ShowsAsync([test], test, ended.Outcome, alone, cancellation) is { } shown)
                 Accuse(test, ended, $"alone it {Did(shown)} as well", Spec([test], shown), []);
@@ -76,13 +83,13 @@ internal sealed class EndingExperiment(Lab lab, Investigation investigation)
         found.Verdict is TestVerdict.Crash or TestVerdict.Hang && found.Related.Any(run.Running.Contains));
 
     private async Task<RunRecord?> ShowsAsync(
-        IReadOnlyList<int> order, int test, RunOutcome kind, int times, CancellationToken cancellation)
+        IReadOnlyList<int> order, int test, RunOutcome kind, int times, CancellationToken cancellation, bool anybody = false)
     {
         for (var i = 0; i < times; i++)
         {
             var run = await lab.RunAsync(
                 new(1, order, RunConditions.Quiet) { Purpose = order.Count == 1 ? "alone" : "order", Limit = Patience }, cancellation);
-            if (run.Outcome == kind && (run.Running.Contains(test) || run.Outcomes[test] == TestOutcome.Unheard))
+            if (run.Outcome == kind && (anybody || run.Running.Contains(test) || run.Outcomes[test] == TestOutcome.Unheard))
                 return run;
         }
         return null;

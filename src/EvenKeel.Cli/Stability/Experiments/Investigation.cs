@@ -116,7 +116,7 @@ internal sealed class Investigation(Lab lab, PlanScale scale)
 }
 
 /// <summary>How many runs a comparison of rates may take.</summary>
-internal sealed record PlanScale(int Iterations, IReadOnlyList<int> Levels, bool Noise, bool IsQuick)
+internal sealed record PlanScale(int Iterations, IReadOnlyList<int> Levels, bool Noise, bool IsQuick, int Seed)
 {
     public int MostWorkers => Levels.Max();
 }

@@ -23,8 +23,8 @@ internal sealed class LoadExperiment(Lab lab, PlanScale scale)
         {
             for (var i = 0; i < most && suspects.Any(test => IsOpen(test)); i++)
             {
-                // Who starts first decides who wins a race: every order has its turn, and the same in each kind.
-                Array.Reverse(order);
+                // Who starts first decides who wins a race: an order of its own each time, the same in each kind.
+                new Random(scale.Seed + i).Shuffle(order);
                 await lab.TryAsync([.. order], "serial", null, cancellation);
                 if (scale.MostWorkers > 1)
                     await lab.TryAsync([.. order], "parallel", null, cancellation, scale.MostWorkers);

@@ -87,7 +87,7 @@ internal sealed partial class RemainsExperiment(Lab lab, Investigation investiga
         foreach (var (test, _) in culprits)
         {
             _leaks.Add(new(leak.Kind, leak.What, test, times));
-            investigation.Add(new(test, TestVerdict.Leak, $"leaves a {leak.Kind} behind: {leak.What}")
+            investigation.Add(new(test, TestVerdict.Leak, $"leaves behind ({leak.Kind}): {leak.What}")
             {
                 Evidence = [$"left in {times} runs of the levels, and alone; not left by the rest of the suite"],
                 Replay = new(1, [test], RunConditions.Quiet) { Purpose = "alone" },

@@ -14,8 +14,17 @@ internal interface ITestHost
     /// <summary>Whether the order of tests can be given from outside.</summary>
     bool ImposesOrder { get; }
 
-    /// <summary>The command that lists the tests.</summary>
-    HostCommand List(RunFolder folder);
+    /// <summary>What orders it runs in, where it takes none.</summary>
+    string OrderNote { get; }
+
+    /// <summary>How much longer than its limit a run may take before it is ended from outside.</summary>
+    TimeSpan Grace { get; }
+
+    /// <summary>Whether its list holds only what the filter lets through.</summary>
+    bool FiltersItself { get; }
+
+    /// <summary>The command that lists the tests; a host that needs two lists is asked for the full names first.</summary>
+    HostCommand? List(RunFolder folder, bool fullNames);
 
     /// <summary>What the listing said.</summary>
     IReadOnlyList<TestCase> ReadList(string output, RunFolder folder);
@@ -28,9 +37,6 @@ internal interface ITestHost
 
     /// <summary>Takes the result file, after the process has ended at so many seconds from the start.</summary>
     void ReadFile(RunFolder folder, DateTimeOffset started, Catalogue catalogue, RunObservation seen);
-
-    /// <summary>A command a person can paste that runs one test, without EvenKeel.</summary>
-    string CommandFor(TestCase test);
 }
 
 /// <summary>A host's command is a program, its arguments, and what it needs in its environment.</summary>
@@ -48,6 +54,8 @@ internal sealed record RunFolder(string Results, string Temporary)
     public string Order => Path.Combine(Results, "order.txt");
 
     public string Settings => Path.Combine(Results, "run.runsettings");
+
+    public string Names => Path.Combine(Results, "names.txt");
 
     public string Remains => Path.Combine(Results, "remains.txt");
 }

@@ -66,7 +66,8 @@ internal static class TrxFile
         DateTimeOffset.TryParse(
             result.Attribute(name)?.Value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;
 
-    private static XDocument? Load(string path)
+    /// <summary>An XML file, or nothing where there is none that is whole.</summary>
+    public static XDocument? Load(string path)
     {
         if (!File.Exists(path))
             return null;

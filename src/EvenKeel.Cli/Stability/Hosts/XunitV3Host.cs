@@ -20,8 +20,16 @@ internal sealed class XunitV3Host(TestAssembly assembly) : ITestHost
 
     public bool ImposesOrder => true;
 
-    public HostCommand List(RunFolder folder)
+    public string OrderNote => "";
+
+    public TimeSpan Grace => TimeSpan.Zero;
+
+    public bool FiltersItself => false;
+
+    public HostCommand? List(RunFolder folder, bool fullNames)
     {
+        if (fullNames)
+            return null;
         File.WriteAllLines(folder.Arguments, ["-automated", "-preEnumerateTheories", "-list", "discovery"]);
         return new(assembly.Executable, ["@@", folder.Arguments], new Dictionary<string, string>());
     }
@@ -111,9 +119,6 @@ internal sealed class XunitV3Host(TestAssembly assembly) : ITestHost
                 seen.Report(test.Index, entry.Outcome, entry.Failure);
         }
     }
-
-    public string CommandFor(TestCase test) =>
-        $"{Shell.Quote(assembly.Executable)} -automated -preEnumerateTheories -id {test.Id} | grep -v starting";
 
     private static bool IsExplicit(JsonElement root) => root.TryGetProperty("Explicit", out var value)
         && value.ValueKind == JsonValueKind.True;

@@ -13,7 +13,7 @@ internal sealed class ReportBuilder(StabilityOptions options, Baseline baseline)
     {
         var tests = studies.SelectMany(TestsOf).ToList();
         var runs = studies.SelectMany(study => study.Lab.LevelRuns.Select(record => new RunReport(
-            study.Assembly.Name, record, Names(study, record.Missing), Names(study, record.Running)))).ToList();
+            study.Assembly.Path, record, Names(study, record.Missing), Names(study, record.Running)))).ToList();
         return new()
         {
             Seed = options.Plan.Seed,
@@ -71,6 +71,8 @@ internal sealed class ReportBuilder(StabilityOptions options, Baseline baseline)
         var command = verdict is TestVerdict.Stable or TestVerdict.Infrastructure ? "" : ReplayCommandFor(test.Name);
         return new(test.Name, test.Class, verdict, cause)
         {
+            Assembly = study.Assembly.Path,
+            Index = test.Index,
             Failures = runs.Count(Failed),
             Runs = runs.Count,
             ByLevel = runs.GroupBy(run => run.Spec.Workers).OrderBy(level => level.Key)

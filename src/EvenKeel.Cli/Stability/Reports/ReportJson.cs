@@ -79,7 +79,7 @@ internal static class ReportJson
 
     private static JsonObject Run(RunReport run) => new()
     {
-        ["assembly"] = run.Assembly,
+        ["assembly"] = Path.GetFileNameWithoutExtension(run.Assembly),
         ["workers"] = run.Record.Spec.Workers,
         ["iteration"] = run.Record.Spec.Iteration,
         ["outcome"] = Words.Of(run.Record.Outcome),

@@ -53,7 +53,9 @@ internal sealed record StabilityReport
             return [.. Runs.Where(run => run.Record.Outcome switch
             {
                 RunOutcome.Crash or RunOutcome.Hang => !endsProcesses || (run.Running.Count > 0 && !run.Running.Any(blamed.Contains)),
-                RunOutcome.Failed => run.Record.Failures.Count == 0,
+                // A framework may end a process that does not end by itself, with an exit code of its own.
+                RunOutcome.Failed => run.Record.Failures.Count == 0
+                    && !(Teardown.IsSlow && run.Record.TeardownSeconds > RemainsExperiment.SlowSeconds),
                 _ => false,
             })];
         }
@@ -84,6 +86,10 @@ internal sealed record StabilityReport
         "broken" => 4,
         _ => 0,
     };
+
+    /// <summary>What a run told of a test.</summary>
+    public static TestOutcome OutcomeOf(TestReport test, RunReport run) =>
+        test.Assembly == run.Assembly ? run.Record.Outcomes[test.Index] : TestOutcome.Unheard;
 
     private bool TeardownIsPinned => Tests.Any(test => test.Verdict is TestVerdict.SlowTeardown or TestVerdict.Hang);
 }

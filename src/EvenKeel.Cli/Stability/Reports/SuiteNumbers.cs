@@ -14,7 +14,7 @@ internal static class SuiteNumbers
         {
             ["tests"] = cases.Count,
             ["skipped"] = studies.Sum(study => study.Lab.Runner.Skipped),
-            ["asyncTests"] = cases.Count(test => test.IsAsync),
+            ["asyncTests"] = cases.Count(test => test.IsAsync || code.Any(each => each.AsyncMethods.Contains(test.FullName))),
             ["classes"] = cases.Select(test => test.Class).Distinct().Count(),
             ["collections"] = cases.Select(test => test.Collection).Distinct().Count(),
             ["eventWaits"] = code.Sum(each => each.EventWaits),

@@ -7,6 +7,11 @@ namespace EvenKeel.Cli.Stability.Reports;
 /// <summary>One test in the report: its verdict, its numbers, and what a person can paste to see it.</summary>
 internal sealed record TestReport(string Name, string Class, TestVerdict Verdict, string Cause)
 {
+    /// <summary>The assembly it is in, and its place in that one's catalogue.</summary>
+    public string Assembly { get; init; } = "";
+
+    public int Index { get; init; }
+
     public int Failures { get; init; }
 
     public int Runs { get; init; }

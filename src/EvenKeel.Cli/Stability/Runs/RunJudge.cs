@@ -12,7 +12,7 @@ internal static class RunJudge
         RunObservation seen, int exitCode, bool timedOut, IReadOnlyList<int> missing, IReadOnlyList<int> failureCodes)
     {
         var failed = seen.Failures.Count;
-        if (timedOut)
+        if (timedOut || seen.Hung)
             return (RunOutcome.Hang, seen.Finished ? "all tests had ended, the process did not" : "it was ended at the time-out");
         if (exitCode >= FirstSignalCode && exitCode < FirstSignalCode + 65)
             return (RunOutcome.Crash, $"ended by signal {exitCode - FirstSignalCode}");

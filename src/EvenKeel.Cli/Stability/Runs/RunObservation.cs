@@ -12,6 +12,7 @@ internal sealed class RunObservation(int tests)
     private readonly HashSet<int> _open = [];
     private readonly List<string> _troubles = [];
     private bool _finished;
+    private bool _hung;
     private double _lastEnd = -1;
 
     public TestOutcome[] Outcomes { get; } = new TestOutcome[tests];
@@ -24,6 +25,12 @@ internal sealed class RunObservation(int tests)
     public bool Finished
     {
         get { lock (_gate) return _finished; }
+    }
+
+    /// <summary>Whether the host itself ended a test that took too long.</summary>
+    public bool Hung
+    {
+        get { lock (_gate) return _hung; }
     }
 
     /// <summary>Seconds from the start of the process to the end of its last test; negative before.</summary>
@@ -89,6 +96,12 @@ internal sealed class RunObservation(int tests)
     {
         lock (_gate)
             _troubles.Add(text);
+    }
+
+    public void Hang()
+    {
+        lock (_gate)
+            _hung = true;
     }
 
     public void Finish()

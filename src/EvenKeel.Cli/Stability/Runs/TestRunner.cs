@@ -12,7 +12,7 @@ internal sealed class TestRunner(ITestHost host, string rawFolder, TimeSpan time
     // What runtimes and tools leave for themselves; it is not the tests'.
     private static readonly string[] NobodysFiles =
         ["dotnet-diagnostic-", "clr-debug-pipe-", ".dotnet", "MSBuildTemp", "VBCSCompiler", "NuGetScratch", "testhost", "vstest",
-            "CoreFxPipe_"];
+            "CoreFxPipe_", "NUnit."];
 
     private int _runs;
 
@@ -45,6 +45,7 @@ internal sealed class TestRunner(ITestHost host, string rawFolder, TimeSpan time
     public async Task<RunRecord> RunAsync(RunSpec spec, CancellationToken cancellation)
     {
         // 1. A place of its own.
+        spec = spec with { Limit = spec.Limit ?? timeout };
         var folder = CreateFolder($"{++_runs:0000}-{(spec.IsExperiment ? "experiment" : $"workers{spec.Workers}")}-{spec.Purpose}");
         try
         {
@@ -54,7 +55,7 @@ internal sealed class TestRunner(ITestHost host, string rawFolder, TimeSpan time
             var process = new TestProcess(WithHook(command, folder), folder, time);
             var started = time.GetUtcNow();
             var end = await process.RunAsync(
-                spec.Conditions, spec.Limit ?? timeout, seen,
+                spec.Conditions, spec.Limit.Value + host.Grace, seen,
                 (line, second) => host.ReadLine(line, second, Catalogue, seen), cancellation);
             host.ReadFile(folder, started, Catalogue, seen);
 
@@ -69,7 +70,7 @@ internal sealed class TestRunner(ITestHost host, string rawFolder, TimeSpan time
                 StartSeconds = seen.StartSeconds,
                 EndSeconds = seen.EndSeconds,
                 Started = seen.Started,
-                Running = seen.Running,
+                Running = outcome == RunOutcome.Crash && seen.Running.Count == 0 ? missing : seen.Running,
                 Missing = missing,
                 Failures = seen.Failures,
                 HeldBy = end.HeldBy,
@@ -92,7 +93,9 @@ internal sealed class TestRunner(ITestHost host, string rawFolder, TimeSpan time
         try
         {
             var lines = new List<string>();
-            var process = new TestProcess(host.List(folder), folder, time);
+            if (host.List(folder, fullNames: true) is { } before)
+                await new TestProcess(before, folder, time).RunAsync(RunConditions.Quiet, timeout, null, (_, _) => false, cancellation);
+            var process = new TestProcess(host.List(folder, fullNames: false)!, folder, time);
             bool Take(string line, double second)
             {
                 lock (lines)

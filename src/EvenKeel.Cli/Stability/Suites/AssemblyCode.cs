@@ -12,7 +12,8 @@ internal sealed record FixtureUse(string Type, string Lifetime);
 /// <summary>
 /// What the code of a test assembly calls, counted in its IL without loading it: waits on events, on several tasks, fixed delays.
 /// </summary>
-internal sealed record AssemblyCode(int EventWaits, int ConcurrentWaits, int FixedDelays, IReadOnlyList<FixtureUse> Fixtures)
+internal sealed record AssemblyCode(
+    int EventWaits, int ConcurrentWaits, int FixedDelays, IReadOnlyList<FixtureUse> Fixtures, IReadOnlySet<string> AsyncMethods)
 {
     private static readonly HashSet<string> Events =
         ["ManualResetEventSlim.Wait", "WaitHandle.WaitOne", "SemaphoreSlim.Wait", "SemaphoreSlim.WaitAsync", "CountdownEvent.Wait",
@@ -52,7 +53,26 @@ internal sealed record AssemblyCode(int EventWaits, int ConcurrentWaits, int Fix
                 delays += called is "Task.Delay" or "Thread.Sleep" ? 1 : 0;
             }
         }
-        return new(events, concurrent, delays, [.. FixturesIn(metadata).Distinct()]);
+        return new(events, concurrent, delays, [.. FixturesIn(metadata).Distinct()], AsyncMethodsIn(metadata));
+    }
+
+    private static HashSet<string> AsyncMethodsIn(MetadataReader metadata)
+    {
+        var found = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var handle in metadata.MethodDefinitions)
+        {
+            var method = metadata.GetMethodDefinition(handle);
+            var isAsync = method.GetCustomAttributes().Select(each => metadata.GetCustomAttribute(each).Constructor)
+                .Where(constructor => constructor.Kind == HandleKind.MemberReference)
+                .Select(constructor => metadata.GetMemberReference((MemberReferenceHandle)constructor).Parent)
+                .Any(parent => TypeName(parent, metadata) == "AsyncStateMachineAttribute");
+            if (!isAsync)
+                continue;
+            var type = metadata.GetTypeDefinition(method.GetDeclaringType());
+            found.Add($"{metadata.GetString(type.Namespace)}.{metadata.GetString(type.Name)}.{metadata.GetString(method.Name)}".TrimStart(
+                '.'));
+        }
+        return found;
     }
 
     private static IEnumerable<string> CallsIn(ImmutableArray<byte> code, MetadataReader metadata)

@@ -15,6 +15,9 @@ internal sealed record TestCase(int Index, string Id, string Name, string Class,
 
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Traits { get; init; } = new Dictionary<string, IReadOnlyList<string>>();
 
+    /// <summary>The name by which VSTest selects it.</summary>
+    public string VsTestName { get; init; } = "";
+
     public string Namespace => Class.LastIndexOf('.') is var dot and > 0 ? Class[..dot] : "";
 
     public string FullName => $"{Class}.{Method}";
