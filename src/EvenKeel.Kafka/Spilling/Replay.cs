@@ -179,6 +179,7 @@ internal sealed class Replay
             if (failed is null || (failed.Value.Retry == RetryAdvice.Later && outcome.Retry != RetryAdvice.Later))
                 failed = outcome;
         }
+        _context.Route.CountSentAgain(outcomes.Count(outcome => outcome.Status == DeliveryStatus.Unknown));
         _records.RemoveRange(0, window.Count);
         _sequences.RemoveRange(0, window.Count);
         _records.InsertRange(0, left);

@@ -37,6 +37,12 @@ public record struct SpillCounters
     /// <summary>Records that Kafka refused for good after they had been acknowledged from disk: kept among the dead letters.</summary>
     public long DeadLettered { get; internal set; }
 
+    /// <summary>
+    /// Records sent again after a try whose outcome nobody knows. Without a crash in between, at most so many are in Kafka twice, each under
+    /// one id.
+    /// </summary>
+    public long SentAgain { get; internal set; }
+
     /// <summary>How often the records on their way were taken back from Kafka's client and spilled.</summary>
     public long Takeovers { get; internal set; }
 

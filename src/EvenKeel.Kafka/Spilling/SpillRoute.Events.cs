@@ -255,6 +255,13 @@ internal sealed partial class SpillRoute
             return _callers.ContainsKey(ticket);
     }
 
+    /// <summary>Records of a replay that may have arrived, and are sent again.</summary>
+    public void CountSentAgain(int records)
+    {
+        lock (_gate)
+            _counters.SentAgain += records;
+    }
+
     public void CountDeadLetter()
     {
         lock (_gate)
@@ -295,6 +302,7 @@ internal sealed partial class SpillRoute
             record.Send.Answer(record.Outcome.Status == DeliveryStatus.Unknown ? record.Outcome : refused);
             return;
         }
+        _counters.SentAgain += record.Outcome.Status == DeliveryStatus.Unknown ? 1 : 0;
         var nowMs = _time.GetUtcNow().ToUnixTimeMilliseconds();
         var timed = record.Entry.TimestampMs == 0 ? record.Entry with { TimestampMs = nowMs } : record.Entry;
         var ticket = ++_lastTicket;

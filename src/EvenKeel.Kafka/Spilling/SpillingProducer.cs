@@ -32,6 +32,7 @@ public sealed class SpillingProducer : IRecordProducer
     private readonly ReplayContext _replay;
     private readonly SpillStop _stop;
     private readonly ProducerTelemetry _telemetry;
+    private readonly SpillMeter _spillMeter;
     private readonly RecordSend _send;
 
     /// <summary>Opens the spill, begins to send what an earlier process left there, and creates the client; waits for no broker.</summary>
@@ -90,6 +91,8 @@ public sealed class SpillingProducer : IRecordProducer
         _route.Open(path);
         _watch.Start();
         _telemetry.Start(() => _route.Direct?.Counters ?? default);
+        _spillMeter = observer.Meter.Spills;
+        _spillMeter.Add(_telemetry.Name, this);
 
         DirectPath OpenPath() => new(_producer, _notices, _watch!.Disturb);
 
@@ -236,6 +239,7 @@ public sealed class SpillingProducer : IRecordProducer
         await _stop.EndAsync(_route, _deadLetters).ConfigureAwait(false);
         _watch.Dispose();
         _telemetry.Stop();
+        _spillMeter.Remove(_telemetry.Name, this);
         return new SpillDrainReport(
             after.Direct + after.Replayed - before.Direct - before.Replayed, after.Refused - before.Refused,
             after.Unknown - before.Unknown, after.SpillRecords, after.DeadLetters, Stopwatch.GetElapsedTime(start));

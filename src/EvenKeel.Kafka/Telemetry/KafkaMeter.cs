@@ -34,6 +34,7 @@ internal sealed class KafkaMeter
             counters => counters.ThrownByUsers);
         meter.CreateObservableCounter(
             "evenkeel.kafka.producer.records", Outcomes, "{record}", "Accepted records that have their outcome, by outcome.");
+        Spills = new SpillMeter(meter);
         StatisticsInstruments.Create(meter, () => _producers.Keys.Select(producer => (producer.Name, producer.Statistics)));
 
         void Gauge(string name, string unit, string description, Func<ProducerCounters, long> read) =>
@@ -49,6 +50,9 @@ internal sealed class KafkaMeter
     public Counter<long> Sent { get; }
 
     public Histogram<double> Duration { get; }
+
+    /// <summary>Of spilling producers.</summary>
+    public SpillMeter Spills { get; }
 
     /// <summary>Whether somebody listens to the measurements that are made one a record.</summary>
     public bool IsListenedTo => Sent.Enabled || Duration.Enabled;

@@ -4,8 +4,11 @@ using System.Diagnostics.Metrics;
 using System.Text;
 using EvenKeel.Kafka.Native;
 using EvenKeel.Kafka.Producing;
+using EvenKeel.Kafka.Spilling;
 using EvenKeel.Kafka.Telemetry;
 using EvenKeel.Kafka.Tests.Producing;
+using EvenKeel.Kafka.Tests.Spilling;
+using EvenKeel.Queue;
 using EvenKeel.Testing.Cluster;
 using Xunit;
 using static EvenKeel.Kafka.Tests.Native.TestClients;
@@ -204,6 +207,34 @@ public sealed class TelemetryTests
         measured.Read();
 
         Assert.Equal((1, 1), (before, measured.Of("evenkeel.kafka.producer.backlog").Count));
+    }
+
+    [Fact]
+    public async Task A_spilling_producer_says_what_its_spill_holds_and_did_until_it_ends()
+    {
+        await using var broker = EmbeddedBroker.Start();
+        await broker.CreateTopicAsync("spilled", 1, Cancellation);
+        using var spills = new Spills();
+        using var meter = new Meter("EvenKeel.Kafka");
+        using var measured = new Measurements(meter);
+        broker.Faults.TakeDown();
+        await using var producer = new SpillingProducer(
+            Spills.Client(broker), spills.Options(SpillAcknowledgement.Disk), DurableQueue.Open, TimeProvider.System,
+            new ProducerObserver("spiller", new KafkaMeter(meter), null));
+        await Producers.All(Enumerable.Range(0, 5).Select(i => Spills.Send(producer, "spilled", "k", $"{i}")));
+
+        measured.Read();
+        broker.Faults.BringUp();
+        await Spills.UntilState(producer, SpillState.Direct);
+        measured.Read();
+        await producer.DisposeAsync();
+        measured.Read();
+
+        Assert.Equal([5.0, 0.0], measured.Of("evenkeel.kafka.spill.records").Select(one => one.Value));
+        Assert.Equal([5.0, 5.0], measured.Of("evenkeel.kafka.spill.spilled").Select(one => one.Value));
+        Assert.Equal([0.0, 5.0], measured.Of("evenkeel.kafka.spill.replayed").Select(one => one.Value));
+        Assert.Equal([1.0, 0.0], measured.Of("evenkeel.kafka.spill.state").Select(one => one.Value));
+        Assert.All(measured.Of("evenkeel.kafka.spill.size"), one => Assert.Equal("spiller", one.Tags["messaging.client.id"]));
     }
 
     private static ReliableProducer Observed(EmbeddedBroker broker, out Meter meter, Func<ProducerOptions, ProducerOptions>? configure = null)

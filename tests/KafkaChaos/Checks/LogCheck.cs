@@ -11,6 +11,9 @@ internal sealed record Expectations
     /// <summary>Records may be there more than once, with one record id, as a spill's replay may make them. Default false.</summary>
     public bool AllowsDoubles { get; init; }
 
+    /// <summary>How many records may be there more than once: as many as the producer counted that it sent again. Default any.</summary>
+    public long? MostDoubles { get; init; }
+
     /// <summary>Each record has a header <c>record-id</c> of its own. Default false.</summary>
     public bool HasRecordIds { get; init; }
 
@@ -55,6 +58,9 @@ internal sealed class LogCheck(RecordBook book, IReadOnlyList<LogRecord> log, Ex
         There = log.Count;
         verdict.Say(
             $"sent {book.Total}, delivered {book.Count(Fate.Delivered)}, spilled {book.Count(Fate.Spilled)}, refused {book.Count(Fate.Refused)}, unknown {book.Count(Fate.Unknown)}, pending {book.Count(Fate.Pending)}; in the log {There}, missing {Missing}, doubled {Doubled}, out of order {OutOfOrder}, unknown and there {UnknownThere}, gone with their topic {Forgotten}");
+        verdict.Check(
+            Doubled <= (expectations.MostDoubles ?? Doubled),
+            $"{Doubled} records are doubled, the producer says that it sent {expectations.MostDoubles} again");
         if (book.Reasons.Length > 0)
             verdict.Say($"reasons: {book.Reasons}");
         foreach (var (what, (count, examples)) in _found)
