@@ -175,9 +175,9 @@ internal static unsafe class NativeConsumer
     }
 
     /// <summary>
-    /// The answer to a last revocation that nobody will serve: without it a client whose close has begun waits for ever when it is destroyed,
-    /// its main thread at full speed, <see cref="DestroyOptions.NoConsumerClose"/> or not (rd_kafka_cgrp_terminate0 of 2.x heeds the option
-    /// only where no close has begun). A closing group takes any assignment for none.
+    /// The answer to a last revocation that nobody will serve: without it a client whose close has begun waits for ever when it is
+    /// destroyed, its main thread at full speed, <see cref="DestroyOptions.NoConsumerClose"/> or not (rd_kafka_cgrp_terminate0 of 2.x
+    /// heeds the option only where no close has begun). A closing group takes any assignment for none.
     /// </summary>
     public static void AnswerLastRevocation(this ClientHandle client)
     {

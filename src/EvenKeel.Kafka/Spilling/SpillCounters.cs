@@ -38,8 +38,8 @@ public record struct SpillCounters
     public long DeadLettered { get; internal set; }
 
     /// <summary>
-    /// Records sent again after a try whose outcome nobody knows. Without a crash in between, at most so many are in Kafka twice, each under
-    /// one id.
+    /// Records sent again after a try whose outcome nobody knows. Without a crash in between, at most so many are in Kafka twice, each
+    /// under one id.
     /// </summary>
     public long SentAgain { get; internal set; }
 

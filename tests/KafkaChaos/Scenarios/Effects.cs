@@ -100,7 +100,7 @@ internal sealed class Effects(EffectsShape shape)
         using var store = new EffectStore(shape.Store, shape.Connection);
         var refusals = Path.Combine(folder, $"{Guid.NewGuid():N}.fenced");
         var notices = Path.Combine(folder, $"{Environment.ProcessId}.notices");
-        store.Fenced += () => File.AppendAllText(refusals, $"{DateTimeOffset.UtcNow:O}\n");
+        store.Fenced += () => File.AppendAllText(refusals, $"{TimeProvider.System.GetUtcNow():O}\n");
         var properties = new Dictionary<string, string> { ["fetch.wait.max.ms"] = "50" };
         if (shape.Protocol == "classic")
             (properties["session.timeout.ms"], properties["heartbeat.interval.ms"]) = ("6000", "2000");
@@ -120,7 +120,7 @@ internal sealed class Effects(EffectsShape shape)
                 await Moment.PassAsync(Work, cancellation);
                 await store.WriteAsync(batch, cancellation);
             },
-            (_, notice) => File.AppendAllText(notices, $"{DateTimeOffset.UtcNow:O} {notice.Kind}: {notice.Text}\n"), store);
+            (_, notice) => File.AppendAllText(notices, $"{TimeProvider.System.GetUtcNow():O} {notice.Kind}: {notice.Text}\n"), store);
         await leave;
         await consumer.StopAsync();
     }
