@@ -31,7 +31,8 @@ internal static partial class KafkaServer
         var time = TimeProvider.System;
 
         // 2. The file that keeps the counters, then the spill; what an earlier process left there goes to Kafka from now on.
-        using var file = Server.OpenStore(settings);
+        using var file = Stores.OpenFile(settings);
+        using var shared = Stores.OpenShared(settings, log);
         LeftBehind.RefuseFileQueue(settings, file);
         var started = Stopwatch.GetTimestamp();
         await using var survey = OrRefuse(() => new TopicSurvey(kafka, time, log));
@@ -42,15 +43,16 @@ internal static partial class KafkaServer
         await WaitAsync(survey.Known, StartWait - Stopwatch.GetElapsedTime(started), time);
 
         // 3. The store, and the member that brings batches there; with --role intake it is others'.
-        var store = kafka.Role == ServerRole.Intake || settings.Store == StoreKind.None ? null : file;
+        var store = kafka.Role == ServerRole.Intake || settings.Store == StoreKind.None ? null : (IMetricStore?)shared ?? file;
         await using var member = store is null ? null : new StoreMember(
-            kafka.Member(ids.Server), store, survey, new DeadLetterTopic(kafka, survey, log), new StoreMemberNaming(ids.Server, time, log));
+            kafka.Member(ids.Server), store, survey, new DeadLetterTopic(kafka, survey, log),
+            new StoreMemberNaming(ids.Server, time, log) { CountsHistory = kafka.Role == ServerRole.All });
         var parts = new KafkaParts
         {
             Options = kafka,
             File = file,
             Store = store,
-            StoreName = "sqlite",
+            StoreName = Stores.NameOf(settings.Store),
             Intake = source,
             Survey = survey,
             Member = member,
@@ -58,15 +60,12 @@ internal static partial class KafkaServer
 
         // 4. The parts that share them.
         var ledger = new IntakeLedger();
-        var windows = new RetentionWindows { Samples = settings.Retention, BatchIds = settings.IdWindow };
-        using var upkeep = new StoreUpkeep(
-            file, ledger, new Retention(file, windows, time, app.Services.GetRequiredService<ILogger<Retention>>()), time, log);
+        using var upkeep = Upkeep(app, settings, parts, ledger);
         var state = Server.OrRefuse(() => new KafkaState(settings, parts, ledger));
         using var intake = Intake(app, settings, parts, ledger);
         using var pulse = new ServerPulse(state, intake.Times, time);
         var streaming = new StreamOptions { Readers = settings.SseConsumerPoolSize, MaxSubscribers = settings.SseMaxSubscribers };
-        using var stream = store is null
-            ? null : new StreamHub(new TopicStream(kafka.Member(ids.Server), parts), streaming, time, log);
+        using var stream = store is null ? null : new StreamHub(new TopicStream(kafka.Member(ids.Server), parts), streaming, time, log);
         Server.Map(app, kafka.Role == ServerRole.Store ? null : intake, store);
         new StateEndpoints(state, intake.Times, new StatsJson(state, intake.Times, pulse, stream, time)).Map(app);
         if (stream is not null)
@@ -77,23 +76,36 @@ internal static partial class KafkaServer
         upkeep.Start();
         pulse.Start();
         stream?.Start();
-        OrRefuse(() => { member?.Start(); return true; });
+        StartMember(member);
         using var saving = new CancellationTokenSource();
         var saves = SaveAsync(source.Account, log, time, saving.Token);
         LogListening(log, Server.Address(app), kafka.Topic, settings.Data);
         Console.WriteLine($"MetricStream is listening on {Server.Address(app)}");
 
         // 6. Until somebody stops it.
-        var stopRequested = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var onStop = app.Lifetime.ApplicationStopping.Register(() => stopRequested.TrySetResult());
-        using var onCancel = cancellation.Register(() => stopRequested.TrySetResult());
-        await stopRequested.Task;
+        await StopRequestedAsync(app, cancellation);
         await StopAsync(app, intake, state, new Stopping(parts, upkeep, stream));
         await pulse.StopAsync();
         await saving.CancelAsync();
         await saves;
         Save(source.Account, log);
         return intake.Times.EnqueuedLost == 0 ? 0 : 1;
+    }
+
+    private static async Task StopRequestedAsync(WebApplication app, CancellationToken cancellation)
+    {
+        var requested = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var onStop = app.Lifetime.ApplicationStopping.Register(() => requested.TrySetResult());
+        using var onCancel = cancellation.Register(() => requested.TrySetResult());
+        await requested.Task;
+    }
+
+    private static StoreUpkeep Upkeep(WebApplication app, ServeSettings settings, KafkaParts parts, IntakeLedger ledger)
+    {
+        var logs = app.Services.GetRequiredService<ILoggerFactory>();
+        var windows = new RetentionWindows { Samples = settings.Retention, BatchIds = settings.IdWindow };
+        var retention = new Retention(parts.Store ?? parts.File, windows, TimeProvider.System, logs.CreateLogger<Retention>());
+        return new StoreUpkeep(parts.File, ledger, retention, TimeProvider.System, logs.CreateLogger("MetricStream"));
     }
 
     private static MetricsEndpoint Intake(WebApplication app, ServeSettings settings, KafkaParts parts, IntakeLedger ledger)
@@ -171,6 +183,12 @@ internal static partial class KafkaServer
         using var registration = stop.Token.Register(() => over.TrySetResult());
         await Task.WhenAny(known, over.Task);
     }
+
+    private static void StartMember(StoreMember? member) => OrRefuse(() =>
+    {
+        member?.Start();
+        return true;
+    });
 
     private static T OrRefuse<T>(Func<T> make)
     {

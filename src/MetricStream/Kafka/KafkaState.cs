@@ -18,8 +18,7 @@ internal sealed class KafkaState(ServeSettings settings, KafkaParts parts, Intak
     private static readonly long[] NoTimes = new TimeHistogram().Read();
 
     private readonly IMetricStore _store = parts.Store ?? parts.File;
-    private readonly Dictionary<string, long> _acknowledgedBefore =
-        (parts.Store ?? parts.File).Clients(MostClients).ToDictionary(c => c.ClientId, c => c.Acknowledged);
+    private readonly Dictionary<string, long> _acknowledgedBefore = AcknowledgedBefore(parts.Store ?? parts.File);
 
     private volatile bool _draining;
 
@@ -159,6 +158,18 @@ internal sealed class KafkaState(ServeSettings settings, KafkaParts parts, Intak
     /// <summary>The partitions as far as they are known here.</summary>
     private IReadOnlyList<PartitionState> Partitions() =>
         parts.Store is { } store ? PartitionState.All(store.Account(), parts) : [];
+
+    private static Dictionary<string, long> AcknowledgedBefore(IMetricStore store)
+    {
+        try
+        {
+            return store.Clients(MostClients).ToDictionary(c => c.ClientId, c => c.Acknowledged);
+        }
+        catch (StoreUnavailableException)
+        {
+            return []; // A shared store may be away at the start; its own count is told once it is there.
+        }
+    }
 
     private long QueuedOf(IMetricStore store)
     {

@@ -26,6 +26,7 @@ internal sealed partial class StoreMember : IOffsetStore, IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly ConsumerOptions _options;
+    private readonly bool _countsHistory;
 
     // Guarded by _gate: what this member owns.
     private readonly Lock _gate = new();
@@ -50,6 +51,7 @@ internal sealed partial class StoreMember : IOffsetStore, IAsyncDisposable
         };
         (_store, _survey, _letters) = (store, survey, letters);
         (Owner, _time, _log) = (naming.Owner, naming.Time, naming.Log);
+        _countsHistory = naming.CountsHistory;
     }
 
     /// <summary>Under which name this member claims partitions.</summary>
@@ -98,7 +100,11 @@ internal sealed partial class StoreMember : IOffsetStore, IAsyncDisposable
         foreach (var partition in partitions)
         {
             var (first, end) = await _survey.AskBoundsAsync(partition.Partition, cancellationToken);
-            bounds.Add(new SourceBounds(TopicSource.Of(partition.Topic, topicId, partition.Partition), first, end));
+            bounds.Add(new SourceBounds(TopicSource.Of(partition.Topic, topicId, partition.Partition), first, end)
+            {
+                // What was in the topic before is counted by whoever stores it, unless servers that only take batches count it.
+                HistoryEnd = _countsHistory ? end : first,
+            });
         }
         var claims = _store.Claim(bounds, Owner);
         lock (_gate)
@@ -266,4 +272,8 @@ internal sealed partial class StoreMember : IOffsetStore, IAsyncDisposable
 }
 
 /// <summary>Who a member is, and what tells it the time and takes its word.</summary>
-internal sealed record StoreMemberNaming(string Owner, TimeProvider Time, ILogger Log);
+internal sealed record StoreMemberNaming(string Owner, TimeProvider Time, ILogger Log)
+{
+    /// <summary>What the topic held before the store knew it counts as acknowledged here.</summary>
+    public bool CountsHistory { get; init; }
+}

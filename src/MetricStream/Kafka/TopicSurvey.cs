@@ -191,7 +191,7 @@ internal sealed partial class TopicSurvey : IAsyncDisposable
     private async Task<bool> IsEmbeddedAsync(CancellationToken stop)
     {
         _clusterId ??= await Task.Run(() => _client.ClusterId(Question), stop)
-            ?? throw new KafkaException(KafkaErrorCode.TimedOut, $"Asking for the cluster's id: no answer within {Question.TotalSeconds} s.");
+            ?? throw new KafkaException(KafkaErrorCode.TimedOut, $"The cluster did not tell its id within {Question.TotalSeconds} s.");
         return _clusterId.StartsWith(EmbeddedCluster, StringComparison.Ordinal);
     }
 

@@ -60,19 +60,20 @@ internal sealed unsafe class TopicTail : IDisposable
     {
         var ends = new long[_next.Length];
         for (var partition = 0; partition < ends.Length; partition++)
-        {
-            var known = long.MinValue;
-            try
-            {
-                known = _client.Handle.KnownWatermarks(_topic, partition).High;
-            }
-            catch (KafkaException unknown) when (unknown.Code is KafkaErrorCode.UnknownPartition or KafkaErrorCode.UnknownTopic)
-            {
-                // Not fetched from yet.
-            }
-            ends[partition] = Math.Max(known, _next[partition]);
-        }
+            ends[partition] = Math.Max(KnownEnd(partition), _next[partition]);
         return ends;
+    }
+
+    private long KnownEnd(int partition)
+    {
+        try
+        {
+            return _client.Handle.KnownWatermarks(_topic, partition).High;
+        }
+        catch (KafkaException unknown) when (unknown.Code is KafkaErrorCode.UnknownPartition or KafkaErrorCode.UnknownTopic)
+        {
+            return long.MinValue; // Not fetched from yet.
+        }
     }
 
     /// <summary>What is there; waits for the first message if there is none.</summary>

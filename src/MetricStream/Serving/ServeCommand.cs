@@ -33,7 +33,16 @@ internal static class ServeCommand
                 Description = "What a 2xx means: durable, or enqueued, which is answered 202 and can be lost (durable).",
                 HelpName = "durable|enqueued",
             },
-            new Option<string>("--store") { Description = "The consumer's store: sqlite or none (sqlite).", HelpName = "sqlite|none" },
+            new Option<string>("--store")
+            {
+                Description = "The consumer's store: sqlite, postgres or none (sqlite).",
+                HelpName = "sqlite|postgres|none",
+            },
+            new Option<string>("--postgres")
+            {
+                Description = "Connection string of the store in PostgreSQL; Search Path names its schema (metricstream).",
+                HelpName = "CONNECTION",
+            },
             new Option<string>("--retention") { Description = "How long samples are kept (30d).", HelpName = "TIME" },
             new Option<string>("--id-window") { Description = "How long batch ids and posted batches are kept (24h).", HelpName = "TIME" },
             new Option<string>("--max-queue-bytes")

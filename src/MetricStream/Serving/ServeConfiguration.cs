@@ -77,6 +77,7 @@ internal static class ServeConfiguration
             Queue = reader.OneOf("Queue", defaults.Queue),
             Ack = reader.OneOf("Ack", defaults.Ack),
             Store = reader.OneOf("Store", defaults.Store),
+            Postgres = reader.Text("Postgres", defaults.Postgres),
             Retention = reader.Time("Retention", defaults.Retention, TimeSpan.FromSeconds(1), TimeSpan.FromDays(36500)),
             IdWindow = reader.Time("IdWindow", defaults.IdWindow, TimeSpan.FromSeconds(1), TimeSpan.FromDays(36500)),
             MaxQueueBytes = reader.Bytes("MaxQueueBytes", defaults.MaxQueueBytes, MinQueueBytes, 1L << 50),
@@ -84,6 +85,10 @@ internal static class ServeConfiguration
             SseMaxSubscribers = reader.Number("SseMaxSubscribers", defaults.SseMaxSubscribers, 1, 100_000),
             MaxBodyBytes = (int)reader.Bytes("MaxBodyBytes", defaults.MaxBodyBytes, 1, 512 << 20),
         };
+        if (settings.Store == StoreKind.Postgres && settings.Postgres.Length == 0)
+            reader.Violations.Add("--postgres is missing: --store postgres needs a connection string (Host=…;Username=…;…).");
+        if (settings.Store != StoreKind.Postgres && settings.Postgres.Length > 0)
+            reader.Violations.Add("--postgres is for --store postgres: add that, or leave it out.");
         if (!settings.Insecure && !IPAddress.IsLoopback(settings.Host))
             reader.Violate("Host", settings.Host.ToString(),
                 "anybody who reaches it could post and read; listen on 127.0.0.1, or say --insecure when the network is trusted");

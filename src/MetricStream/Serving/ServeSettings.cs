@@ -19,6 +19,9 @@ internal enum StoreKind
 {
     Sqlite,
 
+    /// <summary>A PostgreSQL, which several servers may share.</summary>
+    Postgres,
+
     /// <summary>Nowhere: batches stay in the queue.</summary>
     None,
 }
@@ -47,6 +50,9 @@ internal sealed record ServeSettings
     public AckMode Ack { get; init; }
 
     public StoreKind Store { get; init; } = StoreKind.Sqlite;
+
+    /// <summary>Where the store is with <see cref="StoreKind.Postgres"/>: a connection string; else empty.</summary>
+    public string Postgres { get; init; } = "";
 
     /// <summary>How long samples are kept.</summary>
     public TimeSpan Retention { get; init; } = TimeSpan.FromDays(30);

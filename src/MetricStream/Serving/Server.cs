@@ -37,10 +37,14 @@ internal static partial class Server
         await using var app = Build(settings);
         var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("MetricStream");
         LeftBehind.RefuseSpill(settings);
-        settings = settings with { ServerId = AcceptanceIds.NameIn(settings.Data) };
+        // A shared store keeps the counters of each server under its name.
+        settings = settings with
+        {
+            ServerId = settings.Store == StoreKind.Postgres ? AcceptanceIds.Of(settings.Data).Server : AcceptanceIds.NameIn(settings.Data),
+        };
         // 2. The queue, repaired; then the store, which knows up to where the queue is stored.
         using var queue = OpenQueue(settings, log);
-        using var file = OpenStore(settings);
+        using var file = (IMetricStore?)Stores.OpenShared(settings, log) ?? Stores.OpenFile(settings);
         // 3. The parts that share them. Without a store the file keeps the counters alone, which live as long as the directory.
         var store = settings.Store == StoreKind.None ? null : file;
         var time = TimeProvider.System;
@@ -193,19 +197,6 @@ internal static partial class Server
             return make();
         }
         catch (Exception refused) when (refused is DurableQueueException or StoreUnavailableException)
-        {
-            throw new StartRefusedException(refused.Message, refused);
-        }
-    }
-
-    internal static SqliteMetricStore OpenStore(ServeSettings settings)
-    {
-        try
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(settings.StoreFile))!);
-            return SqliteMetricStore.Open(settings.StoreFile);
-        }
-        catch (Exception refused) when (refused is StoreOpenException or IOException or UnauthorizedAccessException)
         {
             throw new StartRefusedException(refused.Message, refused);
         }

@@ -64,18 +64,21 @@ internal sealed class ServerState(ServeSettings settings, DurableQueue queue, Fi
             durable + EarlierQueues(account, source), counters.Stored, Math.Max(0, durable - position), 0, counters.Duplicates,
             counters.Quarantined, counters.DeadLettered, counters.Rejected + unsaved)
         {
-            HandedIn = account.Acceptances.Where(count => !IsOurs(count)).Sum(count => count.Count),
+            HandedIn = account.Acceptances.Where(count => IsHere(count) && !IsOurs(count)).Sum(count => count.Count),
         };
     }
 
     private bool IsOurs(in AcceptanceCount count) => count.Server.Length == 0 || count.Server == settings.ServerId;
 
-    // What the directory held before, in another file queue or with --queue kafka.
+    private bool IsHere(in AcceptanceCount count) => count.StoredBy.Length == 0 || count.StoredBy == settings.ServerId;
+
+    // What the directory held before, in another file queue or with --queue kafka. A shared store has those of others beside them.
     private long EarlierQueues(StoreAccount account, string source) =>
         account.Positions
             .Where(p => p.Key == KafkaAccount.DamagedSource || (p.Key != source && p.Key.StartsWith(FilePrefix, StringComparison.Ordinal)))
+            .Where(p => !account.Owners.TryGetValue(p.Key, out var owner) || owner == settings.ServerId)
             .Sum(p => p.Value)
-        + account.Acceptances.Where(count => IsOurs(count)).Sum(count => count.Count) + account.Counters.Lost;
+        + account.Acceptances.Where(count => IsHere(count) && IsOurs(count)).Sum(count => count.Count) + account.Counters.Lost;
 
     public void WriteQueue(Utf8JsonWriter json, in ConservationLaw law, ServerPulse pulse)
     {
@@ -101,7 +104,7 @@ internal sealed class ServerState(ServeSettings settings, DurableQueue queue, Fi
     public void WriteStore(Utf8JsonWriter json)
     {
         json.WriteStartObject("store");
-        json.WriteString("kind", Loop is null ? "none" : "sqlite");
+        json.WriteString("kind", Loop is null ? "none" : Stores.NameOf(settings.Store));
         json.WriteNumber("busy_seconds", Loop?.Busy.TotalSeconds ?? 0);
         json.WriteString("trouble", Loop?.Trouble);
         json.WriteEndObject();

@@ -24,6 +24,8 @@ internal sealed class AcceptanceBook(Database database)
         "INSERT INTO acceptances(server, count) VALUES (?1, ?2) ON CONFLICT(server) DO UPDATE SET count = count + ?2");
 
     // One transaction.
+    private long _born;
+    private byte[] _owner = [];
     private readonly Dictionary<byte[], long> _counts = new(KeyBytes.Comparer);
 
     public Settlement Find(ReadOnlySpan<byte> recordId)
@@ -40,12 +42,22 @@ internal sealed class AcceptanceBook(Database database)
 
     public void Forget(ReadOnlySpan<byte> recordId) => _forget.BindBlob(1, recordId).Run();
 
-    /// <summary>One more acceptance of the server that its record id names.</summary>
-    public void Count(ReadOnlySpan<byte> recordId)
+    /// <summary>The source whose records follow: where its history ends, and who owns it.</summary>
+    public void Begin(long born, ReadOnlySpan<byte> owner) => (_born, _owner) = (born, owner.ToArray());
+
+    /// <summary>One more acceptance of the server that its record id names; in history only the owner's own is told apart.</summary>
+    public void Count(ReadOnlySpan<byte> recordId, long position)
     {
         var counts = _counts.GetAlternateLookup<ReadOnlySpan<byte>>();
-        var server = AcceptanceIds.ServerOf(recordId);
+        var server = WhoseIn(recordId, position, _born, _owner);
         counts[server] = counts.TryGetValue(server, out var count) ? count + 1 : 1;
+    }
+
+    /// <summary>The server that an acceptance counts for; empty: whoever stores it.</summary>
+    public static ReadOnlySpan<byte> WhoseIn(ReadOnlySpan<byte> recordId, long position, long born, ReadOnlySpan<byte> owner)
+    {
+        var server = AcceptanceIds.ServerOf(recordId);
+        return position < born && !server.SequenceEqual(owner) ? [] : server;
     }
 
     /// <summary>Adds what was counted in this transaction.</summary>

@@ -90,7 +90,12 @@ internal sealed record StoreTransaction(string Source, long NextPosition, long Q
 }
 
 /// <summary>A source as its log has it: its first record that is there, and its end.</summary>
-internal readonly record struct SourceBounds(string Source, long First, long End);
+internal readonly record struct SourceBounds(string Source, long First, long End)
+{
+    /// <summary>Acceptances of other servers before this position are nobody's else to count: where the store sees the source for the first
+    /// time, they are history. Default: none are.</summary>
+    public long HistoryEnd { get; init; }
+}
 
 /// <summary>A source taken over: where to go on, under which number, and how far that is from where the store had been
 /// (records that are gone; records to be read again because the log ends before the position).</summary>
@@ -154,8 +159,8 @@ internal sealed record StoreAccount(StoreCounters Counters, IReadOnlyDictionary<
     public IReadOnlyList<AcceptanceCount> Acceptances { get; init; } = [];
 }
 
-/// <summary>Acceptances of <paramref name="Server"/> (empty: of nobody's, written into the log by another program) that went through the
-/// store by <paramref name="StoredBy"/> (empty: a store of one server).</summary>
+/// <summary>Acceptances of <paramref name="Server"/> (empty: nobody's else to count, history or written by other programs) that went
+/// through the store by <paramref name="StoredBy"/> (empty: a store of one server).</summary>
 internal readonly record struct AcceptanceCount(string StoredBy, string Server, long Count);
 
 /// <summary>Acknowledged here counts what the store has processed (stored, duplicate, dead letter); intake adds what is queued, and what it

@@ -4,7 +4,7 @@ namespace MetricStream.Storing;
 internal sealed class SourceClaims(Database database)
 {
     private readonly SqliteStatement _insert = database.Prepare(
-        "INSERT OR IGNORE INTO sources(source, position, quarantined) VALUES (?, ?, 0)");
+        "INSERT OR IGNORE INTO sources(source, position, born, quarantined) VALUES (?, ?, ?, 0)");
 
     private readonly SqliteStatement _select = database.Prepare("SELECT position, fence FROM sources WHERE source = ?");
     private readonly SqliteStatement _update = database.Prepare(
@@ -12,7 +12,7 @@ internal sealed class SourceClaims(Database database)
 
     public SourceClaim Take(in SourceBounds bounds, string owner)
     {
-        _insert.BindText(1, bounds.Source).Bind(2, bounds.First).Run();
+        _insert.BindText(1, bounds.Source).Bind(2, bounds.First).Bind(3, bounds.HistoryEnd).Run();
         _select.BindText(1, bounds.Source).Step();
         var (known, fence) = (_select.Long(0), _select.Long(1) + 1);
         _select.Reset();

@@ -1,6 +1,3 @@
-using System.Text;
-using MetricStream.Queueing;
-
 namespace MetricStream.Storing;
 
 /// <summary>One connection that reads, with its queries. One thread at a time; what one call reads is one snapshot.</summary>
@@ -230,7 +227,7 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
         EachSample(series, query, (time, value) =>
         {
             if (points.Count == room)
-                throw TooManyPoints(query);
+                throw MatchingSeries.TooManyPoints(query, limits);
             points.Add(new SamplePoint(time, value));
         }, cancellation);
         return points;
@@ -243,10 +240,10 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
         {
             buckets.Add(time, value);
             if (buckets.Points.Count > room)
-                throw TooManyPoints(query);
+                throw MatchingSeries.TooManyPoints(query, limits);
         }, cancellation);
         buckets.End();
-        return buckets.Points.Count > room ? throw TooManyPoints(query) : buckets.Points;
+        return buckets.Points.Count > room ? throw MatchingSeries.TooManyPoints(query, limits) : buckets.Points;
     }
 
     private void EachSample(long series, SampleQuery query, Action<long, double> take, CancellationToken cancellation)
@@ -277,18 +274,11 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
             {
                 if (row % RowsPerCancellationCheck == 0)
                     cancellation.ThrowIfCancellationRequested();
-                var key = statement.Blob(1);
-                var tags = SeriesKey.TagList(key);
-                if (!filter.Tags.All(wanted => tags.Contains(wanted)))
+                if (MatchingSeries.Of(statement.Long(0), statement.Blob(1), filter) is not { } series)
                     continue;
                 if (matching.Count == limits.QuerySeries)
-                {
-                    throw new QueryTooLargeException(
-                        $"More than {limits.QuerySeries} series match; give a name, or more tags, to match fewer.");
-                }
-
-                matching.Add(new MatchingSeries(
-                    statement.Long(0), Encoding.UTF8.GetString(SeriesKey.Name(key)), SeriesKey.TypeName(SeriesKey.Type(key)), tags));
+                    throw MatchingSeries.TooMany(limits);
+                matching.Add(series);
             }
         }
         finally
@@ -300,10 +290,6 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
         return matching;
     }
 
-    private QueryTooLargeException TooManyPoints(SampleQuery query) => new(query.StepMs is { } step
-        ? $"The answer has more than {limits.QueryPoints} points; use a step above {step} ms, a shorter range, or more tags."
-        : $"The answer has more than {limits.QueryPoints} points; use a step, a shorter range, or more tags.");
-
     private static StoredBatch Batch(SqliteStatement row) => new(row.Text(0), (int)row.Long(1), row.Blob(2).ToArray());
 
     private static long? One(SqliteStatement statement)
@@ -313,23 +299,5 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
         var value = statement.Long(0);
         statement.Reset();
         return value;
-    }
-
-    private sealed record MatchingSeries(long Id, string Name, string Type, KeyValuePair<string, string>[] Tags)
-    {
-        public static int ByNameThenTags(MatchingSeries a, MatchingSeries b)
-        {
-            var order = string.CompareOrdinal(a.Name, b.Name);
-            for (var i = 0; order == 0 && i < Math.Min(a.Tags.Length, b.Tags.Length); i++)
-            {
-                order = string.CompareOrdinal(a.Tags[i].Key, b.Tags[i].Key);
-                if (order == 0)
-                    order = string.CompareOrdinal(a.Tags[i].Value, b.Tags[i].Value);
-            }
-
-            if (order == 0)
-                order = a.Tags.Length.CompareTo(b.Tags.Length);
-            return order != 0 ? order : string.CompareOrdinal(a.Type, b.Type);
-        }
     }
 }

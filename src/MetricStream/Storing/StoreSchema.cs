@@ -44,13 +44,15 @@ internal static class StoreSchema
         """;
 
     /// <summary>
-    /// What a log with several members needs. A source has the number under which its owner writes (<c>fence</c>) and how many records were
-    /// gone before they were read (<c>lost</c>). <c>acceptances</c> counts each acceptance once, by the server that made it, whatever was
+    /// What a log with several members needs. A source has the number under which its owner writes (<c>fence</c>), where its history ends
+    /// (<c>born</c>: what was there before this store knew it), and how many records were gone before they were read (<c>lost</c>).
+    /// <c>acceptances</c> counts each acceptance once, by the server that made it, whatever was
     /// sent again; <c>settled</c> has the record ids of those that did not become a batch: duplicates (1) and dead letters (2).
     /// </summary>
     public const string Version2 = """
         ALTER TABLE sources ADD COLUMN fence INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE sources ADD COLUMN owner TEXT;
+        ALTER TABLE sources ADD COLUMN born INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE sources ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
 
         ALTER TABLE batches ADD COLUMN record_id BLOB;

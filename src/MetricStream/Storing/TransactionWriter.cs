@@ -45,7 +45,7 @@ internal sealed class TransactionWriter
         _clients = new KeyedRows(FindOrInsertClient, rememberedRows);
         _acceptances = new AcceptanceBook(database);
         _insertSource = database.Prepare("INSERT OR IGNORE INTO sources(source, position, quarantined) VALUES (?, 0, 0)");
-        _selectSource = database.Prepare("SELECT id, position, fence FROM sources WHERE source = ?");
+        _selectSource = database.Prepare("SELECT id, position, fence, born, coalesce(owner, '') FROM sources WHERE source = ?");
         _updateSource = database.Prepare(
             "UPDATE sources SET position = ?, quarantined = quarantined + ?, lost = lost + ? WHERE id = ?");
         _selectClient = database.Prepare("SELECT id FROM clients WHERE client = ?");
@@ -242,7 +242,7 @@ internal sealed class TransactionWriter
         }
 
         if (!record.Id.IsEmpty)
-            _acceptances.Count(record.Id.Span);
+            _acceptances.Count(record.Id.Span, record.Position);
         if (record.Batch is { } batch)
             _clients.Add(_clients.Row(batch.ClientId.Span), 1, batch.ArrivedUnixMs);
     }
@@ -309,6 +309,7 @@ internal sealed class TransactionWriter
         _selectSource.BindText(1, transaction.Source).Step();
         _sourceId = _selectSource.Long(0);
         var (position, fence) = (_selectSource.Long(1), _selectSource.Long(2));
+        _acceptances.Begin(_selectSource.Long(3), _selectSource.Blob(4));
         _selectSource.Reset();
         if (transaction.Fence is { } ours)
             StoreFence.ThrowIfPassed(transaction, ours, fence, position);

@@ -67,7 +67,7 @@ public sealed class ServeConfigurationTests : IDisposable
         Assert.Contains(violations, v => v.Contains("--retention: '5x'", StringComparison.Ordinal) && v.Contains("90s", StringComparison.Ordinal));
         Assert.Contains(violations, v => v.Contains("--max-queue-bytes is '1KiB'", StringComparison.Ordinal));
         Assert.Contains(violations, v => v.Contains("--queue is 'kafkaa': use file or kafka", StringComparison.Ordinal));
-        Assert.Contains(violations, v => v.Contains("--store is 'oracle': use sqlite or none", StringComparison.Ordinal));
+        Assert.Contains(violations, v => v.Contains("--store is 'oracle': use sqlite or postgres or none", StringComparison.Ordinal));
         Assert.Contains(violations, v => v.Contains("--max-body-bytes is '0'", StringComparison.Ordinal));
         Assert.Contains(violations, v => v.Contains("--insecure is 'perhaps'", StringComparison.Ordinal));
     }

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace MetricStream.Tests.Storing;
 
-/// <summary>Sources that several may own, one after another, and records that come again under their ids.</summary>
+/// <summary>Sources that several may own, one after another, and records that come again under their ids, in both stores.</summary>
 public sealed class StoreClaimTests : IDisposable
 {
     private const string Source = "kafka-topic:metrics:id:0";
@@ -14,13 +14,20 @@ public sealed class StoreClaimTests : IDisposable
     private const string Others = "ms-fedcba9876543210fedcba9876543210-0011223344556677-";
 
     private readonly StoreFolder _folder = new();
+    private PostgresPlace? _place;
 
-    public void Dispose() => _folder.Dispose();
-
-    [Fact]
-    public void A_write_under_a_fence_that_was_passed_is_refused_and_writes_nothing()
+    public void Dispose()
     {
-        using var store = _folder.Open();
+        _folder.Dispose();
+        _place?.Dispose();
+    }
+
+    [Theory]
+    [InlineData("sqlite")]
+    [InlineData("postgres")]
+    public void A_write_under_a_fence_that_was_passed_is_refused_and_writes_nothing(string kind)
+    {
+        using var store = Open(kind);
         var zombie = Claim(store, "a");
         var owner = Claim(store, "b");
 
@@ -32,10 +39,12 @@ public sealed class StoreClaimTests : IDisposable
         Assert.Equal((1, "b"), (store.Account().Positions[Source], store.Account().Owners[Source]));
     }
 
-    [Fact]
-    public void A_record_before_the_position_is_of_another_log_and_is_refused()
+    [Theory]
+    [InlineData("sqlite")]
+    [InlineData("postgres")]
+    public void A_record_before_the_position_is_of_another_log_and_is_refused(string kind)
     {
-        using var store = _folder.Open();
+        using var store = Open(kind);
         var claim = Claim(store, "a");
         store.Write(Transaction(claim, Record(0, Mine + "1", "b1"), Record(1, Mine + "2", "b2")));
 
@@ -44,10 +53,12 @@ public sealed class StoreClaimTests : IDisposable
         Assert.Equal(2, store.Counters().Stored);
     }
 
-    [Fact]
-    public void A_record_that_comes_again_under_its_id_counts_nowhere_and_a_re_send_counts_once()
+    [Theory]
+    [InlineData("sqlite")]
+    [InlineData("postgres")]
+    public void A_record_that_comes_again_under_its_id_counts_nowhere_and_a_re_send_counts_once(string kind)
     {
-        using var store = _folder.Open();
+        using var store = Open(kind);
         var claim = Claim(store, "a");
 
         store.Write(Transaction(claim,
@@ -60,10 +71,12 @@ public sealed class StoreClaimTests : IDisposable
         Assert.Equal(2, Assert.Single(store.Clients(10)).Acknowledged);
     }
 
-    [Fact]
-    public void Acceptances_are_counted_by_the_server_that_made_them()
+    [Theory]
+    [InlineData("sqlite")]
+    [InlineData("postgres")]
+    public void Acceptances_are_counted_by_the_server_that_made_them(string kind)
     {
-        using var store = _folder.Open();
+        using var store = Open(kind);
         var claim = Claim(store, "a");
 
         store.Write(Transaction(claim, Record(0, Mine + "1", "b1"), Record(1, Others + "1", "b2"), Record(2, "somebody", "b3")));
@@ -73,10 +86,27 @@ public sealed class StoreClaimTests : IDisposable
             store.Account().Acceptances.Select(count => (count.Server, (int)count.Count)).Order());
     }
 
-    [Fact]
-    public void A_dead_letter_is_kept_elsewhere_before_anything_is_written_and_is_none_any_more_once_its_record_came_back_and_was_stored()
+    [Theory]
+    [InlineData("sqlite")]
+    [InlineData("postgres")]
+    public void What_a_log_held_before_the_store_knew_it_is_nobody_elses_to_count(string kind)
     {
-        using var store = _folder.Open();
+        using var store = Open(kind);
+        var claim = store.Claim([new SourceBounds(Source, 0, 2) { HistoryEnd = 2 }], "0123456789abcdef0123456789abcdef")[0];
+
+        store.Write(Transaction(claim, Record(0, Others + "1", "b1"), Record(1, Mine + "1", "b2"), Record(2, Others + "2", "b3")));
+
+        Assert.Equal(
+            [("", 1), ("0123456789abcdef0123456789abcdef", 1), ("fedcba9876543210fedcba9876543210", 1)],
+            store.Account().Acceptances.Select(count => (count.Server, (int)count.Count)).Order());
+    }
+
+    [Theory]
+    [InlineData("sqlite")]
+    [InlineData("postgres")]
+    public void A_dead_letter_is_kept_elsewhere_before_anything_is_written_and_is_none_any_more_once_its_record_came_back_and_was_stored(string kind)
+    {
+        using var store = Open(kind);
         var claim = Claim(store, "a");
         var poison = Transaction(claim, Record(0, Mine + "1", "b1"), Record(1, Mine + "2", "b2", "no body"));
 
@@ -95,10 +125,12 @@ public sealed class StoreClaimTests : IDisposable
         Assert.Equal(2, store.Account().Acceptances.Sum(count => count.Count));
     }
 
-    [Fact]
-    public void A_claim_begins_at_the_first_record_of_a_new_source_and_tells_what_is_gone_and_what_the_log_has_lost()
+    [Theory]
+    [InlineData("sqlite")]
+    [InlineData("postgres")]
+    public void A_claim_begins_at_the_first_record_of_a_new_source_and_tells_what_is_gone_and_what_the_log_has_lost(string kind)
     {
-        using var store = _folder.Open();
+        using var store = Open(kind);
 
         Assert.Equal((5, 0, 0), Numbers(store.Claim([new SourceBounds(Source, 5, 9)], "a")));
         Assert.Equal((7, 2, 0), Numbers(store.Claim([new SourceBounds(Source, 7, 9)], "a")));
@@ -109,10 +141,12 @@ public sealed class StoreClaimTests : IDisposable
         static (long, long, long) Numbers(IReadOnlyList<SourceClaim> claims) => (claims[0].Position, claims[0].Lost, claims[0].Rewound);
     }
 
-    [Fact]
-    public void The_ids_of_duplicates_go_with_the_id_window_and_those_of_dead_letters_stay()
+    [Theory]
+    [InlineData("sqlite")]
+    [InlineData("postgres")]
+    public void The_ids_of_duplicates_go_with_the_id_window_and_those_of_dead_letters_stay(string kind)
     {
-        using var store = _folder.Open();
+        using var store = Open(kind);
         var claim = Claim(store, "a");
         store.Write(Transaction(claim,
             Record(0, Mine + "1", "b1"), Record(1, Mine + "2", "b1"), Record(2, Mine + "3", "b2", "no body")) with
@@ -129,7 +163,9 @@ public sealed class StoreClaimTests : IDisposable
         Assert.Equal((3, 1, 0), (store.Counters().Stored, store.Counters().Duplicates, store.Counters().DeadLettered));
     }
 
-    private static SourceClaim Claim(SqliteMetricStore store, string owner) =>
+    private IMetricStore Open(string kind) => kind == "sqlite" ? _folder.Open() : (_place = PostgresPlace.Take()).Open("a");
+
+    private static SourceClaim Claim(IMetricStore store, string owner) =>
         store.Claim([new SourceBounds(Source, 0, long.MaxValue)], owner)[0];
 
     private static StoreTransaction Transaction(in SourceClaim claim, params StoreRecord[] records) =>

@@ -1,0 +1,96 @@
+using Npgsql;
+
+namespace MetricStream.Storing;
+
+/// <summary>The tables of the store in PostgreSQL, made and brought up to date by whoever opens them first; others wait for it.</summary>
+internal static class PostgresSchema
+{
+    /// <summary>The schema where the connection string names none (<c>Search Path</c>).</summary>
+    public const string DefaultName = "metricstream";
+
+    // One number for all stores of a database: only starters take it.
+    private const long StartersLock = 0x4D535452;
+
+    // Steps[n] leads from version n to n + 1. Released entries are never edited.
+    private static readonly string[] Steps = [Version1];
+
+    /// <summary>
+    /// As in <see cref="StoreSchema"/>, but for what several servers share: counters and acceptances are kept by the server that stored,
+    /// so that two of them never wait for one row; a series stays when its samples are gone, because every server remembers its number.
+    /// </summary>
+    private const string Version1 = """
+        CREATE TABLE sources(
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, source text COLLATE "C" NOT NULL UNIQUE, position bigint NOT NULL,
+            quarantined bigint NOT NULL DEFAULT 0, fence bigint NOT NULL DEFAULT 0, owner text,
+            born bigint NOT NULL DEFAULT 0, lost bigint NOT NULL DEFAULT 0);
+
+        CREATE TABLE clients(
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, client text COLLATE "C" NOT NULL UNIQUE,
+            acknowledged bigint NOT NULL DEFAULT 0, rejected bigint NOT NULL DEFAULT 0, last_seen bigint NOT NULL DEFAULT 0);
+
+        CREATE TABLE batches(
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, client bigint NOT NULL, batch_id text COLLATE "C" NOT NULL,
+            source bigint NOT NULL, position bigint NOT NULL, arrived bigint NOT NULL, metrics integer NOT NULL, body bytea NOT NULL,
+            record_id bytea);
+        CREATE UNIQUE INDEX batches_by_batch_id ON batches(client, batch_id);
+        CREATE INDEX batches_by_client ON batches(client, id);
+        CREATE INDEX batches_by_arrival ON batches(arrived);
+        CREATE INDEX batches_by_position ON batches(source, position);
+
+        CREATE TABLE series(
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key bytea NOT NULL UNIQUE, name text COLLATE "C" NOT NULL);
+        CREATE INDEX series_by_name ON series(name);
+
+        CREATE TABLE samples(
+            series bigint NOT NULL, time bigint NOT NULL, ordinal bigint GENERATED ALWAYS AS IDENTITY, value double precision NOT NULL);
+        CREATE INDEX samples_by_series ON samples(series, time, ordinal) INCLUDE (value);
+
+        CREATE TABLE dead_letters(
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, source bigint NOT NULL, position bigint NOT NULL,
+            client text, batch_id text, reason text NOT NULL, arrived bigint, body bytea NOT NULL);
+
+        CREATE TABLE settled(record_id bytea PRIMARY KEY, arrived bigint NOT NULL, outcome smallint NOT NULL);
+        CREATE INDEX settled_by_arrival ON settled(arrived) WHERE outcome = 1;
+
+        CREATE TABLE acceptances(
+            stored_by text COLLATE "C", server text COLLATE "C", count bigint NOT NULL, PRIMARY KEY (stored_by, server));
+        CREATE TABLE counters(
+            stored_by text COLLATE "C" PRIMARY KEY, stored bigint NOT NULL DEFAULT 0, duplicates bigint NOT NULL DEFAULT 0,
+            dead_lettered bigint NOT NULL DEFAULT 0, rejected bigint NOT NULL DEFAULT 0, replays bigint NOT NULL DEFAULT 0);
+        """;
+
+    /// <summary>Makes what is missing, all of it or nothing.</summary>
+    /// <exception cref="StoreOpenException">A newer program made the tables.</exception>
+    public static void Make(NpgsqlConnection connection, string schema)
+    {
+        using var transaction = connection.BeginTransaction();
+        Run(connection, $"SELECT pg_advisory_xact_lock({StartersLock})");
+        Run(connection, $"CREATE SCHEMA IF NOT EXISTS \"{schema}\"");
+        Run(connection, $"SET LOCAL search_path TO \"{schema}\"");
+        Run(connection, "CREATE TABLE IF NOT EXISTS format(version integer NOT NULL)");
+        var version = Run(connection, "SELECT version FROM format") as int? ?? 0;
+        if (version > Steps.Length)
+        {
+            throw new StoreOpenException(
+                $"The store in schema '{schema}' has format {version}, this program knows formats up to {Steps.Length}; "
+                + "run the newer program that made it, or name another schema with 'Search Path' in --postgres.");
+        }
+
+        if (version < Steps.Length)
+        {
+            for (var step = version; step < Steps.Length; step++)
+                Run(connection, Steps[step]);
+            Run(connection, $"DELETE FROM format; INSERT INTO format VALUES ({Steps.Length})");
+        }
+
+        transaction.Commit();
+    }
+
+    private static object? Run(NpgsqlConnection connection, string sql)
+    {
+#pragma warning disable CA2100 // Constant but for the schema, a quoted name that the store has checked.
+        using var command = new NpgsqlCommand(sql, connection);
+#pragma warning restore CA2100
+        return command.ExecuteScalar();
+    }
+}
