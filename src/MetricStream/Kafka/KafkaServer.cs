@@ -75,8 +75,7 @@ internal static partial class KafkaServer
         await Server.ListenAsync(app, settings, cancellation);
         upkeep.Start();
         pulse.Start();
-        stream?.Start();
-        StartMember(member);
+        Start(stream, member);
         using var saving = new CancellationTokenSource();
         var saves = SaveAsync(source.Account, log, time, saving.Token);
         LogListening(log, Server.Address(app), kafka.Topic, settings.Data);
@@ -184,8 +183,9 @@ internal static partial class KafkaServer
         await Task.WhenAny(known, over.Task);
     }
 
-    private static void StartMember(StoreMember? member) => OrRefuse(() =>
+    private static void Start(StreamHub? stream, StoreMember? member) => OrRefuse(() =>
     {
+        stream?.Start();
         member?.Start();
         return true;
     });
