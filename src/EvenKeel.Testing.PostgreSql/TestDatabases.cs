@@ -5,8 +5,8 @@ using Npgsql;
 namespace EvenKeel.Testing.PostgreSql;
 
 /// <summary>
-/// The databases of a run on one PostgreSQL server: each worker has one of its own of each name, cloned in milliseconds from a template that
-/// is prepared once. They are dropped at the end of the run; those of runs that died, by the next run.
+/// The databases of a run on one PostgreSQL server: each worker has one of its own of each name, cloned in milliseconds from a template
+/// that is prepared once. They are dropped at the end of the run; those of runs that died, by the next run.
 /// </summary>
 [SuppressMessage("Reliability", "CA1001", Justification = "The semaphore's wait handle is never made; the source ends with the run.")]
 public sealed class TestDatabases

@@ -1,3 +1,5 @@
+using EvenKeel.Testing.Cluster;
+
 namespace EvenKeel.Testing.Topics;
 
 /// <summary>What a test consumer is made from.</summary>
@@ -25,9 +27,8 @@ internal sealed record TestConsumerSetup(string BootstrapServers, string Topic, 
         yield return new("enable.partition.eof", "true");
         yield return new("auto.offset.reset", "earliest");
         yield return new("partition.assignment.strategy", "range");
-        yield return new("session.timeout.ms", IsEmbedded ? "1000" : "6000");
-        yield return new("heartbeat.interval.ms", IsEmbedded ? "300" : "2000");
-        yield return new("socket.timeout.ms", "5000");
+        foreach (var (name, value) in TestCluster.QuickConsumer(IsEmbedded))
+            yield return new(name, value);
         yield return new("fetch.wait.max.ms", IsEmbedded ? "2" : "5");
         yield return new("fetch.error.backoff.ms", "10");
         yield return new("reconnect.backoff.ms", "10");

@@ -1,0 +1,35 @@
+using Confluent.Kafka;
+
+namespace OrderService;
+
+/// <summary>Reads payments for as long as the service runs: the key is the order's id.</summary>
+internal sealed class PaymentConsumer(OrderSettings settings, IOrderStore store) : BackgroundService
+{
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.Factory.StartNew(
+        () => ConsumeAsync(stoppingToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+
+    private async Task ConsumeAsync(CancellationToken stop)
+    {
+        using var consumer = new ConsumerBuilder<string, string>(new ConsumerConfig(settings.Consumer)
+        {
+            BootstrapServers = settings.BootstrapServers,
+            GroupId = settings.GroupId,
+            AutoOffsetReset = AutoOffsetReset.Earliest,
+            EnableAutoOffsetStore = false,
+        }).Build();
+        consumer.Subscribe(settings.PaymentsTopic);
+        try
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                var payment = consumer.Consume(stop);
+                await store.MarkPaidAsync(payment.Message.Key, stop);
+                consumer.StoreOffset(payment);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            consumer.Close();
+        }
+    }
+}
