@@ -1,0 +1,34 @@
+using EvenKeel.Cli.Stability.Hosts;
+using Xunit;
+
+namespace EvenKeel.Cli.Tests.Stability.Hosts;
+
+public sealed class VsTestNamesTests
+{
+    [Fact]
+    public void Rows_of_a_theory_share_their_full_name_and_names_without_a_class_get_theirs()
+    {
+        var tests = VsTestNames.Join(
+            ["Passes", "Takes_rows (1)", "Takes_rows (2)", "Passes"], ["Shop.A.Passes", "Shop.A.Takes_rows", "Shop.B.Passes"]);
+
+        Assert.Equal(["Shop.A.Passes", "Shop.A.Takes_rows (1)", "Shop.A.Takes_rows (2)", "Shop.B.Passes"], tests.Select(test => test.Name));
+        Assert.Equal("Shop.A.Takes_rows", tests[2].VsTestName);
+        Assert.Equal("Shop.B|Passes", tests[3].Id);
+    }
+
+    [Fact]
+    public void Arguments_with_dots_are_no_part_of_the_class()
+    {
+        var test = Assert.Single(VsTestNames.Join(["Reads(\"a.b\", 1.5)"], ["Shop.A.Reads(\"a.b\", 1.5)"]));
+
+        Assert.Equal(("Shop.A", "Reads"), (test.Class, test.Method));
+    }
+
+    [Fact]
+    public void A_name_of_its_own_takes_the_next_full_name()
+    {
+        var tests = VsTestNames.Join(["Shop.A.One", "ships in time", "Shop.A.Three"], ["Shop.A.One", "Shop.A.Two", "Shop.A.Three"]);
+
+        Assert.Equal(["One", "Two", "Three"], tests.Select(test => test.Method));
+    }
+}
