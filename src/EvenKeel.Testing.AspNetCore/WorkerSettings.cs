@@ -58,7 +58,7 @@ public sealed class WorkerSettings
 /// <summary>A service under test on a worker.</summary>
 public static class WorkerFactory
 {
-    /// <summary>The service with what the worker has; topics that are not there yet are made. Dispose of it with the test or class.</summary>
+    /// <summary>The service with what the worker has; topics that are not there yet are made. Dispose of it with its tests.</summary>
     /// <typeparam name="TEntryPoint">A type of the service's assembly.</typeparam>
     /// <param name="factory">The service; it stays as it is.</param>
     /// <param name="worker">Whose topics, group and database.</param>

@@ -20,6 +20,12 @@ public sealed record KitOptions
     /// </summary>
     public LeakAnswer OnLeaks { get; init; } = LeakAnswer.Tell;
 
+    /// <summary>
+    /// Looks at threads, child processes and ports after each test, to name exactly the one that left them; a look takes milliseconds.
+    /// Default false: after each collection, and its tests are named.
+    /// </summary>
+    public bool LooksForLeaksAfterEachTest { get; init; }
+
     /// <summary>How many tests marked <see cref="KafkaTestAttribute"/> run at once at most. Default: as many as xunit runs.</summary>
     public int MaxKafkaTestsAtOnce { get; init; } = int.MaxValue;
 

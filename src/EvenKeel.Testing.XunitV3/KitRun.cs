@@ -118,7 +118,7 @@ internal sealed class KitRun : IAsyncDisposable
     {
         if (Options.OnLeaks == LeakAnswer.Ignore)
             return;
-        foreach (var leak in Run.Leaks.End(test))
+        foreach (var leak in Run.Leaks.End(test, Options.LooksForLeaksAfterEachTest))
             Tell($"still open at the end of its test: {leak}");
     }
 
@@ -139,6 +139,8 @@ internal sealed class KitRun : IAsyncDisposable
     {
         if (_holds.TryRemove(collection, out var hold))
             Run.GiveBack(hold.Value.Worker);
+        if (Options.OnLeaks != LeakAnswer.Ignore)
+            Run.Leaks.Look();
     }
 
     public async ValueTask DisposeAsync()

@@ -17,6 +17,7 @@ internal sealed class KitSetup : IKitSetup
     {
         Run = new TestRunOptions { NamePrefix = "kit-test" },
         OnLeaks = Environment.GetEnvironmentVariable(FailsOnLeaks) is null ? LeakAnswer.Tell : LeakAnswer.Fail,
+        LooksForLeaksAfterEachTest = Environment.GetEnvironmentVariable(FailsOnLeaks) is "exactly",
         WorkerPerTest = Environment.GetEnvironmentVariable(PerTest) is not null,
         MaxKafkaTestsAtOnce = Environment.GetEnvironmentVariable(KafkaTestsAtOnce) is { } text ? int.Parse(text, null) : int.MaxValue,
     };

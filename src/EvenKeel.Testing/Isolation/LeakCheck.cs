@@ -4,11 +4,14 @@ using System.Diagnostics;
 namespace EvenKeel.Testing.Isolation;
 
 /// <summary>
-/// The leak check looks at the process after each test and at the end: what is there then and was not there at the beginning is a leak of
-/// the tests that ran when it was first seen.
+/// The leak check compares the process with what it was at first: what is there now and was not there then is a leak of the tests that ran
+/// since the look before. It looks at the environment after each test, at threads, child processes and ports when it is told to, since that
+/// takes milliseconds.
 /// </summary>
 public sealed class LeakCheck
 {
+    private const int MaxOwners = 5;
+
     // A client's threads are gone some time after its disposal has returned.
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(20);
@@ -21,11 +24,12 @@ public sealed class LeakCheck
     // Guarded by _gate.
     private readonly Dictionary<Finding, string?> _owners = [];
     private readonly HashSet<string> _running = [];
+    private readonly HashSet<string> _sinceLook = [];
     private Dictionary<string, string> _environment;
 
     internal LeakCheck()
     {
-        _atFirst = [.. Look()];
+        _atFirst = [.. Present()];
         _environment = _environmentAtFirst = EnvironmentNow();
     }
 
@@ -34,18 +38,26 @@ public sealed class LeakCheck
     public void Begin(string test)
     {
         lock (_gate)
+        {
             _running.Add(test);
+            _sinceLook.Add(test);
+        }
     }
 
     /// <summary>A test has ended, its clean-up included.</summary>
     /// <param name="test">Its name.</param>
+    /// <param name="looksAtAll">Also at threads, child processes and ports, to know exactly whose they are.</param>
     /// <returns>The clients that it made and did not dispose of.</returns>
-    public IReadOnlyList<Leak> End(string test)
+    public IReadOnlyList<Leak> End(string test, bool looksAtAll = false)
     {
         lock (_gate)
         {
-            LookLocked();
+            LookAtEnvironmentLocked();
+            if (looksAtAll)
+                LookLocked();
             _running.Remove(test);
+            if (looksAtAll)
+                _sinceLook.Remove(test);
         }
         return [.. LeakRegister.Leaks.Where(leak => leak.Kind == LeakKind.Client && leak.Test == test)];
     }
@@ -65,23 +77,50 @@ public sealed class LeakCheck
         }
     }
 
+    /// <summary>Looks at everything; what is new belongs to the tests that ran since the last time.</summary>
+    public void Look()
+    {
+        lock (_gate)
+            LookLocked();
+    }
+
     private List<Leak> LookLocked()
     {
-        Debug.Assert(_gate.IsHeldByCurrentThread, "one look at a time");
-        var now = EnvironmentNow();
-        var findings = Look().Where(finding => !_atFirst.Contains(finding)).Concat(Changed(_environmentAtFirst, now)).ToHashSet();
-        var owners = _running.Count == 0 ? null : string.Join(" or ", _running.Order(StringComparer.Ordinal));
-
-        // A variable belongs to whoever changed it last, everything else to whoever ran when it came.
-        foreach (var finding in findings.Where(finding => !_owners.ContainsKey(finding)))
-            _owners[finding] = owners;
-        foreach (var finding in Changed(_environment, now).Where(findings.Contains))
-            _owners[finding] = owners;
-        _environment = now;
+        var findings = LookAtEnvironmentLocked();
+        findings.UnionWith(Present().Where(finding => !_atFirst.Contains(finding)));
+        Own(findings, _sinceLook);
+        _sinceLook.Clear();
+        _sinceLook.UnionWith(_running);
         return [.. findings.Select(finding => new Leak(finding.Kind, finding.What, _owners[finding]))];
     }
 
-    private static IEnumerable<Finding> Look()
+    /// <returns>All that differs from what it was at first; what has changed since the last look belongs to the tests that run.</returns>
+    private HashSet<Finding> LookAtEnvironmentLocked()
+    {
+        Debug.Assert(_gate.IsHeldByCurrentThread, "one look at a time");
+        var now = EnvironmentNow();
+        var findings = Changed(_environmentAtFirst, now).ToHashSet();
+        foreach (var changed in Changed(_environment, now))
+            _owners.Remove(changed);
+        Own(findings, _running);
+        _environment = now;
+        return findings;
+    }
+
+    private void Own(IEnumerable<Finding> findings, HashSet<string> tests)
+    {
+        foreach (var finding in findings.Where(finding => !_owners.ContainsKey(finding)))
+        {
+            _owners[finding] = tests.Count switch
+            {
+                0 => null,
+                <= MaxOwners => string.Join(" or ", tests.Order(StringComparer.Ordinal)),
+                _ => $"{string.Join(" or ", tests.Order(StringComparer.Ordinal).Take(MaxOwners))} or one of {tests.Count - MaxOwners} more",
+            };
+        }
+    }
+
+    private static IEnumerable<Finding> Present()
     {
         if (!ProcessView.IsAvailable)
             yield break;

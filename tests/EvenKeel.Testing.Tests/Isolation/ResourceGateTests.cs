@@ -55,6 +55,12 @@ public sealed class ResourceGateTests : IAsyncLifetime
     public async Task Tests_that_claim_the_same_resources_in_opposite_orders_never_wait_for_each_other()
     {
         await using var run = _runs.Start();
+        var first = await run.Gates.EnterAsync([Write("a")], "the first", Long, Cancellation);
+        var waiting = run.Gates.EnterAsync([Write("b"), Write("a")], "who waits for a", Long, Cancellation);
+        (await run.Gates.EnterAsync([Write("b")], "who needs b alone", Short, Cancellation)).Dispose();
+        first.Dispose();
+        (await waiting).Dispose();
+
         async Task TakeAsync(ResourceClaim[] claims, string holder)
         {
             for (var i = 0; i < 200; i++)
