@@ -17,7 +17,7 @@ internal sealed class AssemblyStudy
     private readonly EndingExperiment _endings;
     private readonly RemainsExperiment _remains;
 
-    public AssemblyStudy(TestRunner runner, StabilityOptions options, Deadline deadline, ProgressLines view)
+    public AssemblyStudy(ISuiteRunner runner, StabilityOptions options, Deadline deadline, ProgressLines view)
     {
         _options = options;
         _view = view;
@@ -30,7 +30,7 @@ internal sealed class AssemblyStudy
 
     public Lab Lab { get; }
 
-    public TestAssembly Assembly => Lab.Runner.Host.Assembly;
+    public TestAssembly Assembly => Lab.Runner.Assembly;
 
     public IReadOnlyDictionary<int, Finding> Findings => _investigation.Findings;
 
@@ -67,8 +67,8 @@ internal sealed class AssemblyStudy
     private async Task RunLevelsAsync(CancellationToken cancellation)
     {
         var plan = RunPlan.Create(Lab.Catalogue, _options.Plan);
-        if (!Lab.Runner.Host.ImposesOrder && _options.Plan.Shuffle)
-            Lab.NotDone.Add($"{Assembly.Name}: {Lab.Runner.Host.OrderNote}");
+        if (!Lab.Runner.ImposesOrder && _options.Plan.Shuffle)
+            Lab.NotDone.Add($"{Assembly.Name}: {Lab.Runner.OrderNote}");
         _view.Planned(plan.Count);
         var done = 0;
         var patient = true;

@@ -70,7 +70,7 @@ internal static class ReplayCommand
         var rate = entry["failureRate"]!.GetValue<double>();
         var test = runner.Catalogue.Tests.FirstOrDefault(test => test.Name == name);
         var isCertain = verdict is "order-dependent" or "environment" or "broken" or "leak" or "slow-teardown" or "hang";
-        var tries = isCertain ? (runner.Host.ImposesOrder ? 3 : 20) : rate > 0
+        var tries = isCertain ? (runner.ImposesOrder ? 3 : 20) : rate > 0
             ? Math.Clamp((int)Math.Ceiling(Math.Log(0.01) / Math.Log(1 - Math.Min(rate, 0.99))), 5, MostTries) : 30;
         await console.Output.WriteLineAsync(
             $"{name}: {verdict}. {spec.Order.Count} tests, {spec.Workers} worker(s), {spec.Conditions}; up to {tries} runs.");

@@ -4,13 +4,13 @@ using EvenKeel.Cli.Stability.Suites;
 namespace EvenKeel.Cli.Stability.Experiments;
 
 /// <summary>The lab runs one assembly as often as asked, remembers every run, and stops when the budget is spent.</summary>
-internal sealed class Lab(TestRunner runner, Deadline deadline, ProgressLines view)
+internal sealed class Lab(ISuiteRunner runner, Deadline deadline, ProgressLines view)
 {
     private readonly List<RunRecord> _records = [];
 
     public Catalogue Catalogue => runner.Catalogue;
 
-    public TestRunner Runner => runner;
+    public ISuiteRunner Runner => runner;
 
     /// <summary>Every run so far, those of the levels and the experiments.</summary>
     public IReadOnlyList<RunRecord> Records => _records;

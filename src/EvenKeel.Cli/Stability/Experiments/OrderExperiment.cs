@@ -103,7 +103,7 @@ internal sealed class OrderExperiment(Lab lab)
     private async Task<bool> ShowsBehindAsync(
         IReadOnlyList<int> before, int test, Func<RunRecord, bool> shows, CancellationToken cancellation)
     {
-        for (var attempt = 0; attempt < (lab.Runner.Host.ImposesOrder ? 1 : MostAttempts); attempt++)
+        for (var attempt = 0; attempt < (lab.Runner.ImposesOrder ? 1 : MostAttempts); attempt++)
         {
             var run = await lab.TryAsync([.. before, test], "order", null, cancellation);
             if (before.All(Before(run, test).Contains))

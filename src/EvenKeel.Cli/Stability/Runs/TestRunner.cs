@@ -4,7 +4,7 @@ using EvenKeel.Cli.Stability.Suites;
 namespace EvenKeel.Cli.Stability.Runs;
 
 /// <summary>The test runner runs one assembly in fresh processes, one at a time, and judges each run.</summary>
-internal sealed class TestRunner(ITestHost host, string rawFolder, TimeSpan timeout, TimeProvider time)
+internal sealed class TestRunner(ITestHost host, string rawFolder, TimeSpan timeout, TimeProvider time) : ISuiteRunner
 {
     // Kept short: sockets in a temporary folder have about a hundred letters for their whole path.
     private readonly string _temporary = Path.Combine(Path.GetTempPath(), $"ek{Environment.ProcessId}");
@@ -16,7 +16,11 @@ internal sealed class TestRunner(ITestHost host, string rawFolder, TimeSpan time
 
     private int _runs;
 
-    public ITestHost Host => host;
+    public TestAssembly Assembly => host.Assembly;
+
+    public bool ImposesOrder => host.ImposesOrder;
+
+    public string OrderNote => host.OrderNote;
 
     public TimeSpan Timeout => timeout;
 
