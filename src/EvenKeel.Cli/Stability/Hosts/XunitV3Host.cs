@@ -14,6 +14,9 @@ internal sealed class XunitV3Host(TestAssembly assembly) : ITestHost
 {
     private const string Message = "{\"$type\":\"";
 
+    // Of the run under way; there is one at a time.
+    private IReadOnlyList<int> _order = [];
+
     public TestAssembly Assembly => assembly;
 
     public IReadOnlyList<int> FailureCodes { get; } = [1];
@@ -59,6 +62,7 @@ internal sealed class XunitV3Host(TestAssembly assembly) : ITestHost
 
     public HostCommand Run(RunSpec spec, Catalogue catalogue, RunFolder folder)
     {
+        _order = spec.Order;
         List<string> lines = ["-automated", "-preEnumerateTheories", "-trx", folder.Trx];
         lines.AddRange(spec.Workers == 1
             ? ["-parallel", "none"]
@@ -110,7 +114,7 @@ internal sealed class XunitV3Host(TestAssembly assembly) : ITestHost
     public void ReadFile(RunFolder folder, DateTimeOffset started, Catalogue catalogue, RunObservation seen)
     {
         // The messages said it all unless a test's own output tore one apart; names are what the file has to find a test by.
-        if (!seen.Finished)
+        if (!seen.Finished || _order.All(test => seen.Outcomes[test] != TestOutcome.Unheard))
             return;
         foreach (var entry in TrxFile.Read(folder.Trx))
         {

@@ -105,6 +105,7 @@ public sealed class VerdictTests
 
         var study = await StudyAsync(suite, 1);
 
+        Assert.DoesNotContain(study.Lab.LevelRuns, run => run.Outcome == RunOutcome.Infrastructure);
         Assert.Equal(9, study.Findings.Count);
         Assert.All(study.Findings.Values, found => Assert.Equal([0], found.Related));
     }
