@@ -18,6 +18,7 @@ internal sealed partial class StoreMember : IOffsetStore, IAsyncDisposable
 
     // Below so many records a transaction waits for company: a trickle is stored some twenty times a second at most.
     private const int SmallTransaction = 1024;
+    private static readonly TimeSpan RenewalLimit = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(50);
 
     private readonly IMetricStore _store;
@@ -31,6 +32,8 @@ internal sealed partial class StoreMember : IOffsetStore, IAsyncDisposable
     // Guarded by _gate: what this member owns.
     private readonly Lock _gate = new();
     private readonly Dictionary<int, OwnedPartition> _owned = [];
+    private Task _renewal = Task.CompletedTask;
+    private bool _isStopping;
 
     // Written by the lane, read by anyone.
     private long _busyTicks;
@@ -71,11 +74,20 @@ internal sealed partial class StoreMember : IOffsetStore, IAsyncDisposable
     public IReadOnlyList<PartitionPosition> Positions => _consumer?.Positions() ?? [];
 
     /// <exception cref="KafkaException">librdkafka refuses a property.</exception>
-    public void Start() => _consumer = ReliableConsumer.OfBatches(_options, StoreAsync, (_, notice) => TakeNotice(notice), this);
+    public void Start()
+    {
+        _survey.MadeAnew += Renew;
+        _consumer = Join();
+    }
 
     /// <summary>Ends behind the transaction in hand; what is not stored stays in Kafka.</summary>
     public async Task StopAsync(TimeSpan limit)
     {
+        _survey.MadeAnew -= Renew;
+        Task renewal;
+        lock (_gate)
+            (_isStopping, renewal) = (true, _renewal);
+        await renewal;
         if (_consumer is not { } consumer || consumer.Ended.IsFaulted)
             return;
         var report = await consumer.StopAsync(limit);
@@ -88,6 +100,36 @@ internal sealed partial class StoreMember : IOffsetStore, IAsyncDisposable
         if (_consumer is { } consumer)
             await consumer.DisposeAsync();
         await _letters.DisposeAsync();
+    }
+
+    private ReliableConsumer Join() => ReliableConsumer.OfBatches(_options, StoreAsync, (_, notice) => TakeNotice(notice), this);
+
+    /// <summary>The topic was made anew: a client that has read the old one waits for ever for offsets that the new one does not reach, so
+    /// another takes its place.</summary>
+    private void Renew()
+    {
+        lock (_gate)
+        {
+            if (!_isStopping)
+                _renewal = RenewAsync(_renewal);
+        }
+    }
+
+    private async Task RenewAsync(Task before)
+    {
+        await before;
+        await Task.Yield(); // It is told by a thread of the client that is to go.
+        if (_consumer is { Ended.IsFaulted: false } old)
+            await old.StopAsync(RenewalLimit);
+        try
+        {
+            _consumer = Join();
+        }
+        catch (KafkaException refused)
+        {
+            _trouble = $"The consumer could not begin anew: {refused.Message} Restart the server; nothing is lost.";
+            LogError(_trouble);
+        }
     }
 
     /// <summary>Takes partitions over, at the position that the store has for this very topic: one that was deleted and made again is

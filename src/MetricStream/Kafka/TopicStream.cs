@@ -56,12 +56,15 @@ internal sealed class TopicStream(ConsumerOptions options, KafkaParts parts) : I
         return new StreamPlace([.. Enumerable.Range(0, next.Keys.Max() + 1).Select(partition => next.GetValueOrDefault(partition))]);
     }
 
+    private string TopicId => parts.Survey.TopicId;
+
     private sealed class Tail(TopicStream stream, TopicTail tail) : IStreamTail
     {
         private static readonly TimeSpan Wait = TimeSpan.FromMilliseconds(50);
         private static readonly int MaxMetrics = new IntakeOptions().MaxMetrics;
 
         private readonly List<TailRecord> _records = [];
+        private readonly string _topicId = stream.TopicId;
 
         public StreamPlace Place => new([.. tail.Next]);
 
@@ -82,6 +85,8 @@ internal sealed class TopicStream(ConsumerOptions options, KafkaParts parts) : I
         public IReadOnlyList<TailRecord> Read(StreamPlace until)
         {
             _records.Clear();
+            if (stream.TopicId != _topicId)
+                throw new IOException("The topic was made anew; its events begin again.");
             if (!Place.IsBefore(until))
                 return _records;
             foreach (var message in tail.Read(Wait))

@@ -85,6 +85,24 @@ public sealed class KafkaStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task A_topic_that_is_deleted_and_made_again_while_the_server_runs_is_another_source_and_read_from_its_beginning()
+    {
+        await using var broker = TestBroker.Start();
+        Assert.SkipWhen(broker.IsEmbedded, $"The embedded broker's topics have no ids: {TestBroker.AddressVariable} is not set.");
+        var settings = Settings(broker);
+        await using var server = await KafkaServerRun.StartAsync(settings);
+        for (var i = 0; i < 10; i++)
+            await server.PostAsync(Body, ("X-Client-Id", "web-1"), ("Idempotency-Key", $"a{i}"));
+        await server.UntilStatsAsync(stats => Number(stats, "stored") == 10);
+
+        await broker.DeleteTopicAsync(settings.Kafka!.Topic, TestContext.Current.CancellationToken);
+        await server.PostAsync(Body, ("X-Client-Id", "web-1"), ("Idempotency-Key", "b"));
+        var stats = await server.UntilStatsAsync(stats => Number(stats, "stored") == 11);
+
+        Assert.Equal((11, 0, 0), (Number(stats, "acknowledged"), Number(stats, "queued"), Number(stats, "missing")));
+    }
+
+    [Fact]
     public async Task Who_watches_gets_what_is_posted_and_who_comes_back_with_an_id_what_was_missed()
     {
         await using var broker = TestBroker.Start();
