@@ -10,7 +10,7 @@ internal static class LoadCommand
     /// <summary>The command with its output elsewhere than on the console.</summary>
     public static Command Create(TextWriter output, TextWriter errors, bool isTerminal)
     {
-        var url = new Argument<string>("URL") { Description = "The server's address, such as http://127.0.0.1:8090." };
+        var url = Address();
         var clients = new Option<int>("--clients")
         {
             Description = "Connections; with --rate the most requests in flight.",
@@ -45,6 +45,7 @@ internal static class LoadCommand
         var command = new Command("load", "Put measured load on a server; --verify checks that nothing acknowledged is missing or doubled.")
         {
             url, clients, requests, metrics, rate, duration, findMax, p99, step, verify, verifyTimeout, apiKey, clientId, timeout, json,
+            Compare(), Servers(),
         };
 
         LoadOptions? Read(ParseResult result) => Uri.TryCreate(result.GetValue(url), UriKind.Absolute, out var address)
@@ -60,15 +61,52 @@ internal static class LoadCommand
 
         command.SetAction(async (result, cancellation) =>
         {
+            if (result.GetValue<string?>("--compare") is { } queues)
+                return await CompareAsync(ReadComparison(result, queues), result.GetValue(url), (output, errors), cancellation);
             var options = Read(result);
             string[] violations = options is null
-                ? [$"'{result.GetValue(url)}' is no server address: write it as http://127.0.0.1:8090 or https://host:port."]
+                ? [NoAddress(result.GetValue(url))]
                 : [.. options.Validate(), .. Contradictions(result, requests, rate, duration)];
             foreach (var violation in violations) errors.WriteLine(violation);
             if (options is null || violations.Length > 0) return 2;
             return await new LoadSession(options, output, errors, isTerminal).RunAsync(cancellation);
         });
         return command;
+    }
+
+    private static Argument<string?> Address() => new("URL")
+    {
+        Description = "The server's address, such as http://127.0.0.1:8090; none with --compare.",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private static string NoAddress(string? url) => url is null
+        ? "The server's address is missing: write it as http://127.0.0.1:8090, or say --compare file,kafka."
+        : $"'{url}' is no server address: write it as http://127.0.0.1:8090 or https://host:port.";
+
+    private static Option<string?> Compare() => new("--compare")
+    {
+        Description = "Measure queues side by side, each with a server of its own, at 20, 50 and 100 clients (or --clients).",
+        HelpName = "file,kafka",
+    };
+
+    private static Option<string?> Servers() => new("--bootstrap-servers") { Description = "With --compare: Kafka.", HelpName = "SERVERS" };
+
+    private static ComparisonOptions ReadComparison(ParseResult result, string queues) => new(
+        queues.Split(',', StringSplitOptions.TrimEntries),
+        result.GetResult("--clients") is System.CommandLine.Parsing.OptionResult { Implicit: false }
+            ? [result.GetValue<int>("--clients")] : [20, 50, 100],
+        result.GetValue<int>("--requests"), result.GetValue<int>("--metrics"), result.GetValue<TimeSpan?>("--verify-timeout")!.Value,
+        result.GetValue<string?>("--bootstrap-servers") is { } kafka ? ["--bootstrap-servers", kafka] : []);
+
+    private static async Task<int> CompareAsync(
+        ComparisonOptions options, string? url, (TextWriter Output, TextWriter Errors) writers, CancellationToken cancellation)
+    {
+        var violations = options.Validate().ToList();
+        if (url is not null) violations.Add($"'{url}' is one server: --compare starts its own, leave the address out.");
+        foreach (var violation in violations) writers.Errors.WriteLine(violation);
+        if (violations.Count > 0) return 2;
+        return await new LoadComparison(options, OwnServerCommand.Ours(), writers.Output, writers.Errors).RunAsync(cancellation);
     }
 
     // Whether an option was written is known to the parse alone; its value does not tell.

@@ -22,7 +22,7 @@ public sealed class KafkaStoreTests : IDisposable
     [Fact]
     public async Task What_is_posted_or_written_into_the_topic_is_stored_once_or_a_dead_letter_with_its_reason_and_the_law_holds()
     {
-        await using var broker = TestBroker.Start();
+        await using var broker = EmbeddedBroker.Start();
         var settings = Settings(broker);
         await using var server = await KafkaServerRun.StartAsync(settings);
         await using var producer = new ReliableProducer(new ProducerOptions { BootstrapServers = broker.BootstrapServers });
@@ -58,7 +58,7 @@ public sealed class KafkaStoreTests : IDisposable
     [Fact]
     public async Task A_store_role_takes_up_what_an_intake_role_left_and_the_sum_of_their_laws_holds()
     {
-        await using var broker = TestBroker.Start();
+        await using var broker = EmbeddedBroker.Start();
         var settings = Settings(broker);
         var taking = settings with { Data = Path.Combine(_data, "a"), Kafka = settings.Kafka! with { Role = ServerRole.Intake } };
         var storing = settings with { Data = Path.Combine(_data, "b"), Kafka = settings.Kafka! with { Role = ServerRole.Store } };
@@ -105,7 +105,7 @@ public sealed class KafkaStoreTests : IDisposable
     [Fact]
     public async Task Who_watches_gets_what_is_posted_and_who_comes_back_with_an_id_what_was_missed()
     {
-        await using var broker = TestBroker.Start();
+        await using var broker = EmbeddedBroker.Start();
         await using var server = await KafkaServerRun.StartAsync(Settings(broker));
         await server.UntilStatsAsync(stats => stats.GetProperty("partitions").GetArrayLength() == 4);
 
@@ -188,8 +188,12 @@ public sealed class KafkaStoreTests : IDisposable
         Queue = QueueKind.Kafka,
         Kafka = new KafkaOptions
         {
-            // A member that comes back waits for the end of its session: the embedded broker knows no static members.
-            Client = new KafkaSettings { BootstrapServers = broker.BootstrapServers, SessionTimeout = TimeSpan.FromSeconds(1) },
+            // A member that comes back waits for the end of its session: the embedded broker knows no static members. A real one wants 6 s.
+            Client = new KafkaSettings
+            {
+                BootstrapServers = broker.BootstrapServers,
+                SessionTimeout = TimeSpan.FromSeconds(broker.IsEmbedded ? 1 : 6),
+            },
             Topic = "metrics-" + Guid.NewGuid().ToString("n"),
             Role = ServerRole.All,
         },

@@ -145,6 +145,16 @@ public sealed class ServeConfigurationTests : IDisposable
         Assert.Equal(key, OptionNames.ToKey("--" + option));
     }
 
+    [Fact]
+    public void PostgreSQL_needs_to_be_said_where_and_nothing_else_takes_it()
+    {
+        Assert.Contains("--postgres is missing", Assert.Single(Read([("Store", "postgres")]).Violations), StringComparison.Ordinal);
+        Assert.Contains("--postgres is for --store postgres", Assert.Single(Read([("Postgres", "Host=x")]).Violations), StringComparison.Ordinal);
+        var (settings, violations) = Read([("Store", "postgres"), ("Postgres", "Host=x")]);
+        Assert.Empty(violations);
+        Assert.Equal((StoreKind.Postgres, "Host=x"), (settings!.Store, settings.Postgres));
+    }
+
     private void WriteFile(string json) => File.WriteAllText(Path.Combine(_folder, "appsettings.json"), json);
 
     private (ServeSettings? Settings, IReadOnlyList<string> Violations) Read(

@@ -55,7 +55,7 @@ public sealed class DeadLettersCommandTests : IDisposable
     [Fact]
     public async Task In_a_topic_they_are_sent_back_and_what_is_refused_again_is_a_letter_again_and_still_counts_once()
     {
-        await using var broker = TestBroker.Start();
+        await using var broker = EmbeddedBroker.Start();
         var settings = KafkaStoreTests.Settings(broker, _data);
         var topic = settings.Kafka!.Topic;
         string[] place = ["--bootstrap-servers", broker.BootstrapServers, "--topic", topic];
