@@ -47,6 +47,18 @@ internal sealed record HostCommand(string Program, IReadOnlyList<string> Argumen
 /// </summary>
 internal sealed record RunFolder(string Results, string Temporary)
 {
+    /// <summary>Both folders, empty: what an earlier call left there would be taken for this run's results.</summary>
+    public static RunFolder CreateEmpty(string results, string temporary)
+    {
+        foreach (var folder in new[] { results, temporary })
+        {
+            if (Directory.Exists(folder))
+                Directory.Delete(folder, recursive: true);
+            Directory.CreateDirectory(folder);
+        }
+        return new(results, temporary);
+    }
+
     public string Trx => Path.Combine(Results, "results.trx");
 
     public string Arguments => Path.Combine(Results, "arguments.txt");

@@ -15,6 +15,7 @@ internal sealed class TestRunner(ITestHost host, string rawFolder, TimeSpan time
             "CoreFxPipe_", "NUnit."];
 
     private int _runs;
+    private int _folders;
 
     public TestAssembly Assembly => host.Assembly;
 
@@ -122,10 +123,8 @@ internal sealed class TestRunner(ITestHost host, string rawFolder, TimeSpan time
 
     private RunFolder CreateFolder(string name)
     {
-        var folder = new RunFolder(Path.Combine(rawFolder, host.Assembly.Name, name), Path.Combine(_temporary, $"{_runs}"));
-        Directory.CreateDirectory(folder.Results);
-        Directory.CreateDirectory(folder.Temporary);
-        return folder;
+        // A temporary folder that could not be removed stays with its number: the next one has another.
+        return RunFolder.CreateEmpty(Path.Combine(rawFolder, host.Assembly.Name, name), Path.Combine(_temporary, $"{++_folders}"));
     }
 
     private HostCommand WithHook(HostCommand command, RunFolder folder)
@@ -169,11 +168,13 @@ internal sealed class TestRunner(ITestHost host, string rawFolder, TimeSpan time
     }
 
     // A test may have left something that cannot be removed: it stays in the system's temporary folder, where it would have been anyway.
-    private static void Remove(string folder)
+    private void Remove(string folder)
     {
         try
         {
             Directory.Delete(folder, recursive: true);
+            if (!Directory.EnumerateFileSystemEntries(_temporary).Any())
+                Directory.Delete(_temporary);
         }
         catch (Exception kept) when (kept is IOException or UnauthorizedAccessException)
         {
