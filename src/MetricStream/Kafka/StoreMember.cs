@@ -39,6 +39,7 @@ internal sealed partial class StoreMember : IOffsetStore, IAsyncDisposable
     private long _busyTicks;
     private long _done;
     private volatile string? _trouble;
+    private volatile string? _refusal;
     private volatile ReliableConsumer? _consumer;
 
     public StoreMember(ConsumerOptions options, IMetricStore store, TopicSurvey survey, DeadLetterTopic letters, StoreMemberNaming naming)
@@ -68,7 +69,8 @@ internal sealed partial class StoreMember : IOffsetStore, IAsyncDisposable
 
     /// <summary>Why nothing is being stored now; null while all is well.</summary>
     public string? Trouble => _trouble ?? (_consumer?.Ended is { IsFaulted: true } ended
-        ? $"The consumer has ended: {ended.Exception.InnerException?.Message} Restart the server; nothing is lost." : null);
+        ? $"The consumer has ended: {ended.Exception.InnerException?.Message} Restart the server; nothing is lost."
+        : Positions.Count == 0 ? _refusal : null);
 
     /// <summary>How far each partition is that is this member's now.</summary>
     public IReadOnlyList<PartitionPosition> Positions => _consumer?.Positions() ?? [];
@@ -248,6 +250,10 @@ internal sealed partial class StoreMember : IOffsetStore, IAsyncDisposable
     {
         switch (notice.Kind)
         {
+            case ConsumerNoticeKind.BrokerError when notice.Error is not (KafkaErrorCode.AllBrokersDown or KafkaErrorCode.Transport):
+                _refusal = notice.Text; // Without partitions this is why: the group refuses the member.
+                LogWarning(notice.Text);
+                break;
             case ConsumerNoticeKind.Assigned or ConsumerNoticeKind.Revoked or ConsumerNoticeKind.Lost:
                 LogMembership(notice.Text);
                 break;

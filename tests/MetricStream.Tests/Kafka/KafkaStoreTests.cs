@@ -127,6 +127,20 @@ public sealed class KafkaStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task A_member_that_the_group_refuses_says_so_while_intake_goes_on()
+    {
+        await using var broker = EmbeddedBroker.Start();
+        broker.Faults.FailRequests(KafkaApi.JoinGroup, [.. Enumerable.Repeat(EvenKeel.Kafka.KafkaErrorCode.GroupAuthorizationFailed, 1000)]);
+        await using var server = await KafkaServerRun.StartAsync(Settings(broker));
+
+        Assert.Equal(200, (await server.PostAsync(Body)).Status);
+        var stats = await server.UntilStatsAsync(stats => stats.GetProperty("store").GetProperty("trouble").GetString() is not null);
+
+        Assert.Contains("Group authorization failed", stats.GetProperty("store").GetProperty("trouble").GetString(), StringComparison.Ordinal);
+        Assert.Equal((1, 1), (Number(stats, "acknowledged"), Number(stats, "queued")));
+    }
+
+    [Fact]
     public async Task Batches_that_retention_takes_before_they_are_stored_are_missing_in_the_law()
     {
         await using var broker = EmbeddedBroker.Start();
