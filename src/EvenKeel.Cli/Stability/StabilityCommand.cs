@@ -48,6 +48,7 @@ internal static class StabilityCommand
         {
             foreach (var violation in violations)
                 await console.Error.WriteLineAsync(violation);
+            await console.Error.WriteLineAsync("evenkeel stability --help lists commands and options.");
             return ExitUsage;
         }
         var view = new ProgressLines(console.Output, TimeProvider.System, options.Budget);

@@ -156,7 +156,7 @@ public sealed class BrokerCommandTests
     }
 
     [Theory]
-    [InlineData("stability", "tests")]
+    [InlineData("scan", "tests")]
     [InlineData("broker", "--data=here")]
     [InlineData("broker", "--topic")]
     [InlineData("broker", "--port=")]
