@@ -72,8 +72,10 @@ internal sealed unsafe class RecordView
         var headers = new RecordHeader[native.Count];
         for (var i = 0; i < headers.Length; i++)
         {
-            var hasValue = native.Read(i, out var name, out var value);
-            ReadOnlyMemory<byte>? copy = hasValue ? new ReadOnlyMemory<byte>(value.ToArray()) : null;
+            // No conditional: its type would be that of the memory, which turns null into an empty one.
+            ReadOnlyMemory<byte>? copy = null;
+            if (native.Read(i, out var name, out var value))
+                copy = value.ToArray();
             headers[i] = new RecordHeader(System.Text.Encoding.UTF8.GetString(name), copy);
         }
         return headers;
