@@ -17,7 +17,11 @@ internal static class RelayedConnection
             broker = await ConnectAsync(target, tell, stop).ConfigureAwait(false);
             client.NoDelay = true;
             using var over = CancellationTokenSource.CreateLinkedTokenSource(stop);
-            await Task.WhenAll(PassAsync(client, broker, over), PassAsync(broker, client, over)).ConfigureAwait(false);
+
+            // Both before a byte is passed: a socket whose sending side is shut down counts as not connected, and gets no stream any more.
+            await using var ofClient = new NetworkStream(client, ownsSocket: false);
+            await using var ofBroker = new NetworkStream(broker, ownsSocket: false);
+            await Task.WhenAll(PassAsync(ofClient, ofBroker, over), PassAsync(ofBroker, ofClient, over)).ConfigureAwait(false);
         }
         catch (Exception cut) when (cut is IOException or SocketException or OperationCanceledException)
         {
@@ -51,14 +55,12 @@ internal static class RelayedConnection
     }
 
     /// <summary>One direction. Its orderly end closes the sending side alone: the other direction may have more to say.</summary>
-    private static async Task PassAsync(Socket from, Socket to, CancellationTokenSource over)
+    private static async Task PassAsync(NetworkStream from, NetworkStream to, CancellationTokenSource over)
     {
         try
         {
-            await using var source = new NetworkStream(from, ownsSocket: false);
-            await using var sink = new NetworkStream(to, ownsSocket: false);
-            await source.CopyToAsync(sink, BufferBytes, over.Token).ConfigureAwait(false);
-            to.Shutdown(SocketShutdown.Send);
+            await from.CopyToAsync(to, BufferBytes, over.Token).ConfigureAwait(false);
+            to.Socket.Shutdown(SocketShutdown.Send);
         }
         catch
         {
