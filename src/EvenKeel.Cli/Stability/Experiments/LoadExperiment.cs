@@ -77,7 +77,8 @@ internal sealed class LoadExperiment(Lab lab, PlanScale scale)
                 Related = beside,
                 Replay = (lab.Records.LastOrDefault(run => run.Spec is { Workers: > 1, Conditions.IsLoaded: false }
                     && run.Has(test, TestOutcome.Failed))?.Spec ?? Whole(scale.MostWorkers, RunConditions.Quiet,
-                        "parallel")) with { Iteration = -1 },
+                        "parallel")) with
+                { Iteration = -1 },
             };
         }
         var failing = lab.Records.First(run => run.Has(test, TestOutcome.Failed));
