@@ -7,17 +7,16 @@ namespace EvenKeel.Hook;
 /// <summary>
 /// An imposed order is a file of ids, one a line, in which the collections and the cases of an xunit v3 suite are to run.
 /// xunit v3 takes no order from outside, but asks two default orderers unless the suite names its own; these are replaced by classes
-/// derived
-/// from them. What a suite orders by itself stays as it is: that order is part of the suite.
+/// derived from them. What a suite orders by itself stays as it is: that order is part of the suite.
 /// </summary>
 public static class ImposedOrder
 {
-    private static Dictionary<string, int> s_ranks = [];
+    private static Dictionary<string, int> Ranks = [];
 
     internal static void Install(Assembly xunit, string orderFile)
     {
         var ids = File.ReadAllLines(orderFile);
-        s_ranks = ids.Select((id, rank) => (id, rank)).DistinctBy(line => line.id).ToDictionary(line => line.id, line => line.rank);
+        Ranks = ids.Select((id, rank) => (id, rank)).DistinctBy(line => line.id).ToDictionary(line => line.id, line => line.rank);
         var module = AssemblyBuilder
             .DefineDynamicAssembly(new AssemblyName("EvenKeel.Hook.Orderers"), AssemblyBuilderAccess.Run)
             .DefineDynamicModule("Orderers");
@@ -31,7 +30,7 @@ public static class ImposedOrder
     public static IReadOnlyCollection<T> Sort<T>(IReadOnlyCollection<T> items)
     {
         ArgumentNullException.ThrowIfNull(items);
-        return [.. items.OrderBy(item => s_ranks.GetValueOrDefault(IdOf(item), int.MaxValue))];
+        return [.. items.OrderBy(item => Ranks.GetValueOrDefault(IdOf(item), int.MaxValue))];
     }
 
     private static string IdOf<T>(T item)

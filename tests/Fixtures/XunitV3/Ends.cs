@@ -94,7 +94,7 @@ namespace Fixture.Leaks
 {
     public sealed class Leaving
     {
-        private static readonly List<object> s_kept = [];
+        private static readonly List<object> Kept = [];
 
         [Fact]
         public void Leaves_a_process() => Process.Start("sleep", "300");
@@ -107,7 +107,7 @@ namespace Fixture.Leaks
         {
             var listener = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
             listener.Start();
-            s_kept.Add(listener);
+            Kept.Add(listener);
         }
 
         [Fact]

@@ -4,11 +4,11 @@ namespace Fixture.Stable;
 
 public sealed class LooksSuspicious : IDisposable
 {
-    private static int s_shared;
+    private static int Shared;
     private readonly string _file = Path.GetTempFileName();
 
     [Fact]
-    public void Writes_a_static_and_reads_it_back() => Assert.Equal(7, Interlocked.Exchange(ref s_shared, 7) is var _ ? 7 : 0);
+    public void Writes_a_static_and_reads_it_back() => Assert.Equal(7, Interlocked.Exchange(ref Shared, 7) is var _ ? 7 : 0);
 
     [Fact]
     public async Task Waits_a_little() => await Task.Delay(20);
