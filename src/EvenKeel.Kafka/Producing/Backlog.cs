@@ -43,9 +43,7 @@ internal sealed class Backlog
     private bool _loopStopped;
     private bool _warned;
     private ProducerCounters _counters;
-    private readonly int[] _inEra = new int[2];
-    private long _era;
-    private long _eraTurnedAt = Stopwatch.GetTimestamp();
+    private readonly Eras _eras = new();
 
     public Backlog(ProducerOptions options, Action<ProducerCounters> warn)
     {
@@ -70,26 +68,23 @@ internal sealed class Backlog
         }
     }
 
-    /// <summary>Whether no record has credits now.</summary>
+    /// <summary>Whether every record that was accepted has ended: none has credits now, and none was given back.</summary>
     public bool IsIdle
     {
         get
         {
             lock (_gate)
-                return _credits.UsedRecords == 0;
+                return _credits.UsedRecords == 0 && !_eras.GaveBack;
         }
     }
 
-    /// <summary>
-    /// Records are accepted in eras: everything accepted in era n or before has ended once <see cref="TurnEra"/> says n + 2. So "all that
-    /// is here now has ended" costs two counters and no look at the slots.
-    /// </summary>
+    /// <summary>The era now: everything accepted two eras ago or before has ended.</summary>
     public long Era
     {
         get
         {
             lock (_gate)
-                return _era;
+                return _eras.Now;
         }
     }
 
@@ -130,18 +125,11 @@ internal sealed class Backlog
         }
     }
 
-    /// <summary>Begins a new era if the one before the last has ended.</summary>
-    /// <returns>The era now, and for how long at least its oldest record has been here: since the last turn.</returns>
+    /// <inheritdoc cref="Eras.Turn"/>
     public (long Era, TimeSpan OldestFor) TurnEra()
     {
         lock (_gate)
-        {
-            if (_inEra[(_era + 1) & 1] > 0)
-                return (_era, Stopwatch.GetElapsedTime(_eraTurnedAt));
-            _era++;
-            _eraTurnedAt = Stopwatch.GetTimestamp();
-            return (_era, TimeSpan.Zero);
-        }
+            return _eras.Turn();
     }
 
     /// <summary>What <see cref="TryQueue"/> took as <see cref="Admission.Lone"/>: its sender's, until <see cref="EndLone"/>.</summary>
@@ -242,11 +230,13 @@ internal sealed class Backlog
             {
                 ref var slot = ref _slots[index];
                 _credits.Return(slot.Bytes);
-                _inEra[slot.Era]--;
+                _eras.Leave(slot.Era);
                 slot.Send = null;
                 slot.Resends = 0;
                 _free[_freeCount++] = index;
             }
+            if (ended.GivenBack > 0)
+                _eras.GiveBack();
             _counters.Accepted -= ended.GivenBack;
             _counters.Delivered += ended.Delivered;
             _counters.Refused += ended.Refused;
@@ -365,8 +355,7 @@ internal sealed class Backlog
         slot.Bytes = bytes;
         slot.Sequence = ++_lastSequence;
         slot.Generation++;
-        slot.Era = (byte)(_era & 1);
-        _inEra[slot.Era]++;
+        slot.Era = _eras.Enter();
         return index;
     }
 

@@ -122,7 +122,11 @@ internal sealed class Spills : IDisposable
         foreach (var key in sent.GroupBy(record => record.Key))
         {
             var first = seen.Where(record => record.Key == key.Key).Select(record => record.Value).Distinct().ToList();
-            Assert.Equal(key.Select(record => record.Value), first);
+            var order = key.Select(record => record.Value).ToList();
+            Assert.True(
+                order.SequenceEqual(first),
+                $"'{key.Key}' is out of order. Sent: {string.Join(' ', order)}. In Kafka, value@partition: "
+                + string.Join(' ', seen.Where(record => record.Key == key.Key).Select(record => $"{record.Value}@{record.Partition}")));
         }
     }
 
