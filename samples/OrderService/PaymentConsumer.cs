@@ -2,7 +2,10 @@ using Confluent.Kafka;
 
 namespace OrderService;
 
-/// <summary>Reads payments for as long as the service runs: the key is the order's id.</summary>
+/// <summary>
+/// Reads payments for as long as the service runs: the key is the order's id, the value <c>paid</c> or <c>refunded</c>; anything else is
+/// nobody's payment and left alone.
+/// </summary>
 internal sealed class PaymentConsumer(OrderSettings settings, IOrderStore store) : BackgroundService
 {
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.Factory.StartNew(
@@ -23,7 +26,8 @@ internal sealed class PaymentConsumer(OrderSettings settings, IOrderStore store)
             while (!stop.IsCancellationRequested)
             {
                 var payment = consumer.Consume(stop);
-                await store.MarkPaidAsync(payment.Message.Key, stop);
+                if (payment.Message is { Key: { } id, Value: "paid" or "refunded" })
+                    await store.SetPaidAsync(id, payment.Message.Value == "paid", stop);
                 consumer.StoreOffset(payment);
             }
         }

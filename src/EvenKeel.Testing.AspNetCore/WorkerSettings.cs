@@ -34,11 +34,20 @@ public sealed class WorkerSettings
         (await worker.Run.ClusterAsync().ConfigureAwait(false)).ConsumerProperties
             .Select(property => KeyValuePair.Create($"{section}:{property.Key}", property.Value)));
 
-    /// <summary>Any other, such as the connection string of the worker's database.</summary>
-    /// <param name="key">Such as <c>ConnectionStrings:Orders</c>.</param>
+    /// <summary>Any other.</summary>
+    /// <param name="key">Such as <c>Logging:LogLevel:Default</c>.</param>
     /// <param name="value">The value.</param>
     public WorkerSettings Value(string key, string value) =>
         Add(_ => Task.FromResult<IEnumerable<KeyValuePair<string, string>>>([new(key, value)]));
+
+    /// <summary>One that the worker has, such as the connection string of its database.</summary>
+    /// <param name="key">Such as <c>ConnectionStrings:Orders</c>.</param>
+    /// <param name="valueOf">Asks for it, each time that the service is made.</param>
+    public WorkerSettings Value(string key, Func<TestWorker, Task<string>> valueOf)
+    {
+        ArgumentNullException.ThrowIfNull(valueOf);
+        return Add(async worker => [new(key, await valueOf(worker).ConfigureAwait(false))]);
+    }
 
     internal async Task<IReadOnlyList<KeyValuePair<string, string>>> ForAsync(TestWorker worker)
     {

@@ -50,8 +50,7 @@ public sealed class OrdersOnAWorker : IAsyncLifetime
 
     private static async Task MakeSchemaAsync(NpgsqlConnection connection)
     {
-        await using var command = new NpgsqlCommand(
-            "CREATE TABLE orders (id text PRIMARY KEY, item text NOT NULL, is_paid boolean NOT NULL)", connection);
+        await using var command = new NpgsqlCommand(OrderSchema.Sql, connection);
         await command.ExecuteNonQueryAsync();
     }
 }
@@ -80,7 +79,7 @@ public abstract class OrderTests : IClassFixture<OrdersOnAWorker>
 
         Assert.Equal((HttpStatusCode.Created, HttpStatusCode.Conflict), (first.StatusCode, again.StatusCode));
         var told = await consumer.ReceiveAsync();
-        Assert.Equal(("order-1", "keel"), (told.Key, told.Value));
+        Assert.Equal(("order-1", "1 x keel"), (told.Key, told.Value));
         Assert.Empty(await consumer.ReceiveToEndAsync());
     }
 

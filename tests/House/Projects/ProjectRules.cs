@@ -25,8 +25,8 @@ internal static partial class ProjectRules
     private static readonly Dictionary<string, string[]> WingArrows = new()
     {
         ["tests"] = ["src", "native", "tests", "samples"],
-        ["bench"] = ["src", "native"],
-        ["samples"] = ["src", "native"],
+        ["bench"] = ["src", "native", "samples"],
+        ["samples"] = ["src", "native", "samples"],
     };
 
     public static IReadOnlyList<Rule> All { get; } =
