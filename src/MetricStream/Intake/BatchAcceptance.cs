@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using MetricStream.Admission;
 using MetricStream.Queueing;
 using MetricStream.Storing;
 
@@ -12,6 +13,9 @@ internal struct Posting
     public DateTimeOffset ArrivedAt;
     public int MetricCount;
     public string? TraceParent;
+
+    /// <summary>The key it was posted with; null where none is asked for.</summary>
+    public ApiKey? Caller;
 }
 
 /// <summary>Where an acknowledged batch is.</summary>

@@ -11,6 +11,7 @@ internal sealed class ClientTally(string name)
     private long _acknowledged;
     private long _rejected;
     private long _lastSeenUnixMs;
+    private long _bucketFullAt;
 
     // The latest wins.
     private volatile string? _lastRefusal;
@@ -23,6 +24,12 @@ internal sealed class ClientTally(string name)
 
     /// <summary>Where this client is counted: itself, or the tally of those beyond the ledger's bound.</summary>
     internal ClientTally? CountedIn { get; init; }
+
+    /// <summary>Beyond the ledger's bound there is no place for a bucket of its own.</summary>
+    public bool HasOwnBucket => CountedIn is null;
+
+    /// <summary>The client's bucket, where a limit is set; Interlocked.</summary>
+    public ref long BucketFullAt => ref _bucketFullAt;
 
     public void Acknowledge(long nowUnixMs)
     {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using MetricStream.Admission;
 using Microsoft.AspNetCore.Connections;
 
 namespace MetricStream.Intake;
@@ -39,6 +40,9 @@ internal sealed partial class MetricsEndpoint : IDisposable
 
     public IntakeTimes Times { get; } = new();
 
+    /// <summary>Decides who may post, and how often.</summary>
+    public Gate Gate { get; init; } = Gate.Open;
+
     public void Map(IEndpointRouteBuilder routes) => routes.MapPost(Path, PostAsync);
 
     /// <summary>From now on new requests are answered 503; those in hand may still be taken until the grace is over,
@@ -71,7 +75,7 @@ internal sealed partial class MetricsEndpoint : IDisposable
             // 1. A server that stops promises nothing new.
             problem = _stopping ? Stopping() : null;
 
-            // 2. The headers: who sends, under which batch id, in which coding.
+            // 2. The headers: with which key, who sends, under which batch id, in which coding; and whether the client's rate allows it.
             var posting = default(Posting);
             problem ??= ReadHeaders(context.Request, ref posting, ref client);
             if (problem is null)
@@ -133,9 +137,16 @@ internal sealed partial class MetricsEndpoint : IDisposable
 
     private Problem? ReadHeaders(HttpRequest request, ref Posting posting, ref ClientTally client)
     {
-        var headers = default(RequestHeaders);
-        var problem = headers.Read(request, _ledger);
+        // The key before anything else: who has none is told nothing more.
+        if (Gate.Admit(request, out posting.Caller) is { } refused)
+            return refused;
+        if (posting.Caller is { } caller)
+            client = _ledger.Client(caller.ClientId);
+        var headers = new RequestHeaders { Caller = posting.Caller };
+        var problem = headers.Read(request, _ledger, Gate);
         client = headers.Client ?? client;
+        if (!ReferenceEquals(client, _ledger.Unknown))
+            problem ??= Gate.Limit(client);
         posting.IsGzip = headers.IsGzip;
         posting.ArrivedAt = _clock.GetUtcNow();
         posting.Id = headers.Key ?? BatchId.Make(posting.ArrivedAt);
@@ -153,7 +164,13 @@ internal sealed partial class MetricsEndpoint : IDisposable
 
         // A client named in the headers wins over the one in the body.
         if (ReferenceEquals(client, _ledger.Unknown))
+        {
             client = _ledger.Client(verdict.ClientId.IsEmpty ? ClientId.Anonymous : verdict.ClientId);
+            if (Gate.Limit(client) is { } limited)
+                return limited;
+        }
+        if (posting.Caller is { } caller && !verdict.ClientId.IsEmpty && !verdict.ClientId.SequenceEqual(caller.ClientId))
+            return Gate.Foreign(caller, "the body's client_id");
         posting.MetricCount = verdict.MetricCount;
         if (verdict.Errors is null)
             return null;

@@ -12,6 +12,9 @@ internal sealed record Problem(int Status, string Detail)
 
     public int? RetryAfterSeconds { get; init; }
 
+    /// <summary>How to show a key, for <c>WWW-Authenticate</c>.</summary>
+    public string? Challenge { get; init; }
+
     /// <summary>The connection is not used again: the server stops, or the rest of the body is not wanted.</summary>
     public bool ClosesConnection { get; init; }
 
@@ -26,6 +29,8 @@ internal sealed record Problem(int Status, string Detail)
         response.ContentType = MediaType;
         if (RetryAfterSeconds is { } seconds)
             response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        if (Challenge is not null)
+            response.Headers.WWWAuthenticate = Challenge;
         if (ClosesConnection && HttpProtocol.IsHttp11(context.Request.Protocol))
             response.Headers.Connection = "close";
         using (var json = new Utf8JsonWriter(response.BodyWriter))

@@ -1,4 +1,5 @@
 using System.Text;
+using MetricStream.Admission;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
@@ -10,6 +11,9 @@ internal ref struct RequestHeaders
     private const string ClientHeader = "X-Client-Id";
     private const string KeyHeader = "Idempotency-Key";
 
+    /// <summary>Whose client alone the headers may name; null: any.</summary>
+    public ApiKey? Caller { get; init; }
+
     public bool IsGzip { get; private set; }
 
     /// <summary>The client's tally; null when no header names one.</summary>
@@ -19,16 +23,16 @@ internal ref struct RequestHeaders
     public BatchId? Key { get; private set; }
 
     /// <summary>Reads the headers. What was understood before a problem stays readable: the refusal is counted for its client.</summary>
-    public Problem? Read(HttpRequest request, IntakeLedger ledger)
+    public Problem? Read(HttpRequest request, IntakeLedger ledger, Gate gate)
     {
         var headers = request.Headers;
-        return ReadClient(headers[ClientHeader], ledger)
+        return ReadClient(headers[ClientHeader], ledger, gate)
             ?? CheckMediaType(headers.ContentType)
             ?? ReadCoding(headers.ContentEncoding)
             ?? ReadKey(headers[KeyHeader]);
     }
 
-    private Problem? ReadClient(StringValues values, IntakeLedger ledger)
+    private Problem? ReadClient(StringValues values, IntakeLedger ledger, Gate gate)
     {
         if (values.Count == 0)
             return null;
@@ -44,6 +48,8 @@ internal ref struct RequestHeaders
         id = id[..Encoding.ASCII.GetBytes(text, id)];
         if (ClientId.Flaw(id) is { } code)
             return Problem.OfField(ClientHeader, code, Rule);
+        if (Caller is not null && !id.SequenceEqual(Caller.ClientId))
+            return gate.Foreign(Caller, ClientHeader);
         Client = ledger.Client(id);
         return null;
     }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using EvenKeel.Kafka;
+using MetricStream.Admission;
 using MetricStream.Intake;
 using MetricStream.Serving;
 using MetricStream.Storing;
@@ -62,12 +63,13 @@ internal static partial class KafkaServer
         var ledger = new IntakeLedger();
         using var upkeep = Upkeep(app, settings, parts, ledger);
         var state = Server.OrRefuse(() => new KafkaState(settings, parts, ledger));
-        using var intake = Intake(app, settings, parts, ledger);
+        await using var admission = new AdmissionReload(settings, time, log);
+        using var intake = Intake(app, settings, parts, (ledger, admission.Gate));
         using var pulse = new ServerPulse(state, intake.Times, time);
         var streaming = new StreamOptions { Readers = settings.SseConsumerPoolSize, MaxSubscribers = settings.SseMaxSubscribers };
         using var stream = store is null ? null : new StreamHub(new TopicStream(kafka.Member(ids.Server), parts), streaming, time, log);
-        Server.Map(app, kafka.Role == ServerRole.Store ? null : intake, store);
-        new StateEndpoints(state, intake.Times, new StatsJson(state, intake.Times, pulse, stream, time)).Map(app);
+        Server.Map(app, admission.Gate, kafka.Role == ServerRole.Store ? null : intake, store);
+        new StateEndpoints(state, intake.Times, new StatsJson(state, intake.Times, pulse, stream, time) { Gate = admission.Gate }).Map(app);
         if (stream is not null)
             new StreamEndpoint(stream, streaming, log).Map(app);
 
@@ -75,11 +77,10 @@ internal static partial class KafkaServer
         await Server.ListenAsync(app, settings, cancellation);
         upkeep.Start();
         pulse.Start();
-        Start(stream, member);
+        Start(stream, member, admission);
         using var saving = new CancellationTokenSource();
         var saves = SaveAsync(source.Account, log, time, saving.Token);
-        LogListening(log, Server.Address(app), kafka.Topic, settings.Data);
-        Console.WriteLine($"MetricStream is listening on {Server.Address(app)}");
+        TellListening(log, Server.Address(app), kafka.Topic, settings.Data);
 
         // 6. Until somebody stops it.
         await StopRequestedAsync(app, cancellation);
@@ -89,6 +90,12 @@ internal static partial class KafkaServer
         await saves;
         Save(source.Account, log);
         return intake.Times.EnqueuedLost == 0 ? 0 : 1;
+    }
+
+    private static void TellListening(ILogger log, string address, string topic, string folder)
+    {
+        LogListening(log, address, topic, folder);
+        Console.WriteLine($"MetricStream is listening on {address}");
     }
 
     private static async Task StopRequestedAsync(WebApplication app, CancellationToken cancellation)
@@ -107,7 +114,8 @@ internal static partial class KafkaServer
         return new StoreUpkeep(parts.File, ledger, retention, TimeProvider.System, logs.CreateLogger("MetricStream"));
     }
 
-    private static MetricsEndpoint Intake(WebApplication app, ServeSettings settings, KafkaParts parts, IntakeLedger ledger)
+    private static MetricsEndpoint Intake(
+        WebApplication app, ServeSettings settings, KafkaParts parts, (IntakeLedger Ledger, Gate Gate) shared)
     {
         var log = app.Services.GetRequiredService<ILogger<MetricsEndpoint>>();
         var options = new IntakeOptions
@@ -118,7 +126,7 @@ internal static partial class KafkaServer
             Ack = settings.Ack,
         };
         var acceptance = new BatchAcceptance(parts.Intake.Batches, parts.Store, options, TimeProvider.System);
-        var intake = new MetricsEndpoint(acceptance, options, ledger, TimeProvider.System, log);
+        var intake = new MetricsEndpoint(acceptance, options, shared.Ledger, TimeProvider.System, log) { Gate = shared.Gate };
         acceptance.Lost += reason => Server.TellLost(intake.Times, log, reason);
         return intake;
     }
@@ -183,8 +191,9 @@ internal static partial class KafkaServer
         await Task.WhenAny(known, over.Task);
     }
 
-    private static void Start(StreamHub? stream, StoreMember? member) => OrRefuse(() =>
+    private static void Start(StreamHub? stream, StoreMember? member, AdmissionReload admission) => OrRefuse(() =>
     {
+        admission.Start();
         stream?.Start();
         member?.Start();
         return true;

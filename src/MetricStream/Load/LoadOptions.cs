@@ -24,8 +24,6 @@ internal sealed record LoadOptions(LoadTarget Target, LoadShape Shape, SearchBou
                     + $"at least {Units.FormatTime(SearchBounds.ShortestStep)}.";
             }
         }
-        if (VerifyWithin is not null && Target is { ApiKey: not null, ClientId: null })
-            yield return "--verify with --api-key needs --client-id: the client the key belongs to, under which its batches are listed.";
         if (VerifyWithin is { } within && within <= TimeSpan.Zero)
             yield return $"--verify-timeout {Units.FormatTime(within)} leaves no time to look: name a time above 0, such as 60s.";
     }

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Net.Sockets;
+using System.Text;
+using MetricStream.Intake;
 
 namespace MetricStream.Load;
 
@@ -46,6 +48,12 @@ internal sealed class LoadSession(LoadOptions options, TextWriter output, TextWr
         await using var json = options.JsonFile is null ? null : new FileStream(options.JsonFile, FileMode.Create, FileAccess.Write);
         await ConnectOnceAsync(cancellation);
         using var api = new ServerApi(options.Target);
+        if (options is { VerifyWithin: not null, Target: { ApiKey: not null, ClientId: null } target })
+        {
+            // A key's batches are listed under its own client; where keys are not asked for, under nobody's.
+            var client = await api.ClientOfKeyAsync(cancellation) ?? Encoding.ASCII.GetString(ClientId.Anonymous);
+            options = options with { Target = target with { ClientId = client } };
+        }
         var book = options.VerifyWithin is null ? null : new OutcomeBook(_runId, options.Shape.Clients);
         var verification = book is null ? null : new Verification(options.Target, book, options.Shape.Metrics, api, output.WriteLine);
         var before = verification is null ? null : await verification.CheckServerAsync(cancellation);
@@ -61,7 +69,7 @@ internal sealed class LoadSession(LoadOptions options, TextWriter output, TextWr
         {
             try
             {
-                outcome = outcome with { Verification = await verification.RunAsync(before!, options.VerifyWithin!.Value, cancellation) };
+                outcome = outcome with { Verification = await verification.RunAsync(before, options.VerifyWithin!.Value, cancellation) };
             }
             catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
             {

@@ -6,7 +6,11 @@ namespace MetricStream.Load;
 
 /// <summary>The server gave no answer that verification can be built on; the message says what was asked, what came, and what
 /// helps.</summary>
-internal sealed class UnverifiableException(string message, Exception? inner = null) : Exception(message, inner);
+internal sealed class UnverifiableException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>What the server answered; null when it did not, or not in time.</summary>
+    public int? Status { get; init; }
+}
 
 /// <summary>The conservation law's counters, in batches, as <c>/api/stats</c> told them.</summary>
 internal sealed record ServerCounters(
@@ -43,6 +47,36 @@ internal sealed class ServerApi : IDisposable
         if (target.CertificateValidation is not null) handler.SslOptions.RemoteCertificateValidationCallback = target.CertificateValidation;
         _http = new(handler) { Timeout = target.RequestTimeout };
         if (target.ApiKey is not null) _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", target.ApiKey);
+    }
+
+    /// <summary>The client that the key posts for; null when the server asks for no keys.</summary>
+    public async Task<string?> ClientOfKeyAsync(CancellationToken cancellation)
+    {
+        const string Route = "/api/key";
+        try
+        {
+            using var document = await GetAsync(Route, cancellation);
+            return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("client", out var client)
+                && client.ValueKind == JsonValueKind.String
+                ? client.GetString() : throw new UnverifiableException($"GET {Route} names no client: no metricstream.");
+        }
+        catch (UnverifiableException none) when (none.Status == 404)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Null when the key may not read them.</summary>
+    public async Task<ServerCounters?> CountersIfAllowedAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            return await CountersAsync(cancellation);
+        }
+        catch (UnverifiableException refused) when (refused.Status == 403)
+        {
+            return null;
+        }
     }
 
     public async Task<ServerCounters> CountersAsync(CancellationToken cancellation)
@@ -92,7 +126,7 @@ internal sealed class ServerApi : IDisposable
         {
             using var response = await _http.GetAsync(address, HttpCompletionOption.ResponseHeadersRead, cancellation);
             var status = (int)response.StatusCode;
-            if (status != 200) throw new UnverifiableException($"GET {route} answered {status}{FixFor(status)}");
+            if (status != 200) throw new UnverifiableException($"GET {route} answered {status}{FixFor(status)}") { Status = status };
             await using var body = await response.Content.ReadAsStreamAsync(cancellation);
             return await JsonDocument.ParseAsync(body, default, cancellation);
         }

@@ -245,6 +245,7 @@ function showStats(stats) {
   }
   document.title = how === 'ok' ? 'MetricStream' : `${word} – MetricStream`;
   put(byId('uptime'), duration(stats.uptime_seconds));
+  byId('logout').hidden = stats.admission.keys === 0;
 
   put(byId('missing'), count(stats.missing));
   level(byId('missing'), stats.missing === 0 ? 'ok' : 'bad');
@@ -338,10 +339,56 @@ const listed = 100;
 const askEvery = 1000;
 let lastAnswer = 0;
 let failures = 0;
+let nextLook = 0;
+
+// ---- The key, where the server asks for one. It is in a cookie that no script reads; here is only the way to it.
+
+const login = byId('login');
+
+function askForKey() {
+  if (login.open) return;
+  byId('login-key').value = '';
+  put(byId('login-say'), '');
+  login.showModal();
+}
+
+byId('login-form').addEventListener('submit', async event => {
+  event.preventDefault();
+  const key = byId('login-key');
+  try {
+    const answer = await fetch('/login', {
+      method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ key: key.value.trim() }),
+      signal: AbortSignal.timeout(5000),
+    });
+    if (!answer.ok) {
+      const problem = await answer.json().catch(() => null);
+      put(byId('login-say'), problem?.detail ?? `The server answered ${answer.status}.`);
+      key.select();
+      return;
+    }
+  } catch {
+    put(byId('login-say'), 'The server does not answer.');
+    return;
+  }
+  key.value = '';
+  login.close();
+  failures = 0;
+  await look();
+  if (watched) watch(watched.name);
+});
+
+// Escape does not help: without a key there is nothing to see.
+login.addEventListener('cancel', event => event.preventDefault());
+
+byId('logout').addEventListener('click', async () => {
+  await fetch('/logout', { method: 'POST' }).catch(() => null);
+  location.reload(); // Nothing that was shown stays.
+});
 
 async function ask(path) {
   const answer = await fetch(path, { cache: 'no-store', signal: AbortSignal.timeout(5000) });
   if (answer.ok) return answer.json();
+  if (answer.status === 401 || answer.status === 403) askForKey();
   const problem = await answer.json().catch(() => null);
   throw Object.assign(new Error(problem?.detail ?? `${path} answered ${answer.status}.`), { status: answer.status });
 }
@@ -353,15 +400,17 @@ function lost(error) {
   if (link.dataset.link !== 'lost') link.dataset.link = 'lost';
   put(link, 'disconnected');
   level(byId('state'), 'bad');
-  put(byId('state-word'), error.status ? 'No numbers' : 'No answer');
+  const isShut = error.status === 401 || error.status === 403;
+  put(byId('state-word'), isShut ? 'A key is needed' : error.status ? 'No numbers' : 'No answer');
   const since = lastAnswer ? ` What stands below is from ${new Date(lastAnswer).toLocaleTimeString('en-GB')}.` : '';
   put(byId('state-say'), (error.status ? error.message : 'The server does not answer; it may be down, or the network between.') + since);
-  document.title = 'No answer – MetricStream';
+  document.title = `${isShut ? 'Log in' : 'No answer'} – MetricStream`;
 }
 
 async function look() {
   const began = performance.now();
-  if (!document.hidden) {
+  clearTimeout(nextLook);
+  if (!document.hidden && !login.open) {
     try {
       const after = history.time.at(-1) ?? 0;
       const [stats, news] = await Promise.all([ask(`/api/stats?clients=${listed}`), ask(`/api/stats/history?after=${after}`)]);
@@ -377,7 +426,7 @@ async function look() {
       lost(error);
     }
   }
-  setTimeout(look, Math.max(100, Math.min(5000, askEvery * (1 + failures)) - (performance.now() - began)));
+  nextLook = setTimeout(look, Math.max(100, Math.min(5000, askEvery * (1 + failures)) - (performance.now() - began)));
 }
 
 put(byId('host'), location.host);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using MetricStream.Admission;
 using MetricStream.Intake;
 
 namespace MetricStream.Serving;
@@ -9,7 +10,7 @@ internal static class PrometheusPage
 {
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
 
-    public static string Write(IServerState state, IntakeTimes times)
+    public static string Write(IServerState state, IntakeTimes times, Gate gate)
     {
         var page = new StringBuilder();
         var law = state.Law();
@@ -27,6 +28,11 @@ internal static class PrometheusPage
         Counter(page, "metricstream_intake_parse_seconds_total", "Time in validating acknowledged batches.", times.Parse.TotalSeconds);
         Counter(page, "metricstream_intake_durable_seconds_total", "Time acknowledged batches waited to be durable, summed.",
             times.Durable.TotalSeconds);
+        Counter(page, "metricstream_unauthorized_total", "Requests without a key that is known.", gate.Unauthorized);
+        Counter(page, "metricstream_forbidden_total", "Requests with a key that may not do what was asked.", gate.Forbidden);
+        Counter(page, "metricstream_rate_limited_total", "Posts over the client's rate.", gate.Limited);
+        Gauge(page, "metricstream_admission_stale", "1 while keys and rate limit in force are not those of the files.",
+            gate.Trouble is null ? 0 : 1);
         Gauge(page, "metricstream_ready", "1 when a batch posted now can be made durable.", state.NotReady() is null ? 1 : 0);
         return page.ToString();
     }

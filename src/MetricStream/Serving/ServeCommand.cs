@@ -16,7 +16,7 @@ internal static class ServeCommand
         [
             new Option<string>("--host")
             {
-                Description = "Address to listen on (127.0.0.1). Any other than loopback needs --insecure.",
+                Description = "Address to listen on (127.0.0.1). Any other than loopback needs --api-keys or --insecure.",
                 HelpName = "ADDRESS",
             },
             new Option<string>("--port") { Description = "Port to listen on (8090); 0 takes a free one.", HelpName = "PORT" },
@@ -24,6 +24,16 @@ internal static class ServeCommand
             {
                 Description = "Let other machines in although no keys are asked for.",
                 Arity = ArgumentArity.ZeroOrOne,
+            },
+            new Option<string>("--api-keys")
+            {
+                Description = "Ask for keys: one client-id:sha256-hex or client-id:sha256-hex:read a line. Read again when it changes.",
+                HelpName = "FILE",
+            },
+            new Option<string>("--rate-limit")
+            {
+                Description = "Batches a second for each client; over it 429 (off).",
+                HelpName = "N",
             },
             new Option<string>("--data") { Description = "Folder for queue and store (./metricstream-data).", HelpName = "DIR" },
             new Option<string>("--queue") { Description = "Where acknowledged batches go: file or kafka (file).", HelpName = "file|kafka" },

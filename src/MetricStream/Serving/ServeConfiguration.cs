@@ -1,4 +1,5 @@
 using System.Net;
+using MetricStream.Admission;
 using MetricStream.Kafka;
 
 namespace MetricStream.Serving;
@@ -9,6 +10,8 @@ namespace MetricStream.Serving;
 /// </summary>
 internal static class ServeConfiguration
 {
+    public const string FileName = "appsettings.json";
+
     private const string Section = "MetricStream";
     private const string EnvironmentPrefix = "METRICSTREAM__";
 
@@ -17,6 +20,8 @@ internal static class ServeConfiguration
 
     /// <summary>The least queue: below it the segments would be smaller than the commit groups of a busy server.</summary>
     private const long MinQueueBytes = 64 << 10;
+
+    private const int MostPerSecond = 1_000_000;
 
     /// <summary>Reads everything and names every violation at once.</summary>
     /// <param name="commandLine">Values by key in Pascal case.</param>
@@ -45,14 +50,15 @@ internal static class ServeConfiguration
             return (null, [$"appsettings.json in '{folder}' cannot be read: {why} Correct it, or remove it."]);
         }
         var reader = new SettingReader(root.GetSection(Section));
-        var settings = Read(reader);
+        var settings = Read(reader, folder);
         settings = settings with { Kafka = KafkaConfiguration.Read(reader, settings, environment) };
         reader.RefuseUnknown();
-        return reader.Violations.Count == 0 ? (settings, []) : (null, reader.Violations);
+        return reader.Violations.Count == 0
+            ? (settings with { Source = new SettingsSource(commandLine, folder, environment) }, []) : (null, reader.Violations);
 
         IConfigurationRoot Build(bool withKafka) => new ConfigurationBuilder()
             .SetBasePath(folder)
-            .AddJsonFile("appsettings.json", optional: true, reloadOnChange: false)
+            .AddJsonFile(FileName, optional: true, reloadOnChange: false)
             .AddInMemoryCollection(environment.Where(e => e.Key == PoolSizeVariable)
                 .Select(e => KeyValuePair.Create($"{Section}:SseConsumerPoolSize", (string?)e.Value)))
             .AddInMemoryCollection(environment.Where(e => withKafka && e.Key == KafkaConfiguration.ServersVariable)
@@ -65,7 +71,7 @@ internal static class ServeConfiguration
     private static string ConfigurationKey(string variable) =>
         $"{Section}:{variable[EnvironmentPrefix.Length..].Replace("__", ":", StringComparison.Ordinal)}";
 
-    private static ServeSettings Read(SettingReader reader)
+    private static ServeSettings Read(SettingReader reader, string folder)
     {
         var defaults = new ServeSettings();
         var settings = defaults with
@@ -73,6 +79,8 @@ internal static class ServeConfiguration
             Host = ReadHost(reader, defaults.Host),
             Port = reader.Number("Port", defaults.Port, 0, 65535),
             Insecure = reader.Flag("Insecure"),
+            ApiKeys = reader.Text("ApiKeys", defaults.ApiKeys),
+            RateLimit = reader.NumberOrOff("RateLimit", 1, MostPerSecond),
             Data = reader.Text("Data", defaults.Data),
             Queue = reader.OneOf("Queue", defaults.Queue),
             Ack = reader.OneOf("Ack", defaults.Ack),
@@ -89,10 +97,31 @@ internal static class ServeConfiguration
             reader.Violations.Add("--postgres is missing: --store postgres needs a connection string (Host=…;Username=…;…).");
         if (settings.Store != StoreKind.Postgres && settings.Postgres.Length > 0)
             reader.Violations.Add("--postgres is for --store postgres: add that, or leave it out.");
-        if (!settings.Insecure && !IPAddress.IsLoopback(settings.Host))
+        if (!settings.Insecure && settings.ApiKeys.Length == 0 && !IPAddress.IsLoopback(settings.Host))
+        {
             reader.Violate("Host", settings.Host.ToString(),
-                "anybody who reaches it could post and read; listen on 127.0.0.1, or say --insecure when the network is trusted");
-        return settings;
+                "anybody who reaches it could post and read; listen on 127.0.0.1, ask for keys (--api-keys FILE), "
+                + "or say --insecure when the network is trusted");
+        }
+        return settings with { Keys = ReadKeys(reader, settings.ApiKeys, folder) };
+    }
+
+    private static KeyRing? ReadKeys(SettingReader reader, string file, string folder)
+    {
+        if (file.Length == 0)
+            return null;
+        try
+        {
+            var (ring, violations) = KeyRing.Read(File.ReadLines(Path.Combine(folder, file)));
+            foreach (var violation in violations)
+                reader.Violations.Add($"--api-keys '{file}', {violation}");
+            return ring;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            reader.Violate("ApiKeys", file, $"it cannot be read ({error.Message}); name a file of lines client-id:sha256-hex");
+            return null;
+        }
     }
 
     private static IPAddress ReadHost(SettingReader reader, IPAddress fallback)

@@ -1,4 +1,5 @@
 using System.Net;
+using MetricStream.Admission;
 using MetricStream.Intake;
 using MetricStream.Kafka;
 
@@ -39,6 +40,18 @@ internal sealed record ServeSettings
 
     /// <summary>Lets others than this machine in although nobody is asked for a key.</summary>
     public bool Insecure { get; init; }
+
+    /// <summary>The file of the keys that requests need; empty: none is asked for.</summary>
+    public string ApiKeys { get; init; } = "";
+
+    /// <summary>What the file has; null exactly without a file.</summary>
+    public KeyRing? Keys { get; init; }
+
+    /// <summary>Batches a second for each client; 0: no limit.</summary>
+    public int RateLimit { get; init; }
+
+    /// <summary>Where all of this was read, to be read again; null where nothing was read.</summary>
+    public SettingsSource? Source { get; init; }
 
     public string Data { get; init; } = "./metricstream-data";
 

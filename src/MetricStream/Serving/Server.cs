@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text;
 using EvenKeel.Queue;
+using MetricStream.Admission;
 using MetricStream.Intake;
 using MetricStream.Kafka;
 using MetricStream.Page;
@@ -63,15 +64,19 @@ internal static partial class Server
             Ack = settings.Ack,
         };
         var acceptance = new BatchAcceptance(batches, store, options, time);
+        await using var admission = new AdmissionReload(settings, time, log);
         using var intake = new MetricsEndpoint(
             acceptance, options, ledger, time,
-            app.Services.GetRequiredService<ILogger<MetricsEndpoint>>());
+            app.Services.GetRequiredService<ILogger<MetricsEndpoint>>())
+        {
+            Gate = admission.Gate,
+        };
         acceptance.Lost += reason => TellLost(intake.Times, log, reason);
         var streaming = new StreamOptions { Readers = settings.SseConsumerPoolSize, MaxSubscribers = settings.SseMaxSubscribers };
         using var stream = new StreamHub(new QueueSource(queue, store), streaming, time, log);
         using var pulse = new ServerPulse(new FilePulse(queue, batches) { Loop = loop }, intake.Times, time);
-        Map(app, intake, store);
-        new StateEndpoints(state, intake.Times, new StatsJson(state, intake.Times, pulse, stream, time)).Map(app);
+        Map(app, admission.Gate, intake, store);
+        new StateEndpoints(state, intake.Times, new StatsJson(state, intake.Times, pulse, stream, time) { Gate = admission.Gate }).Map(app);
         new StreamEndpoint(stream, streaming, log).Map(app);
         // 4. A port that is in use ends the start here, before anything moves.
         await ListenAsync(app, settings, cancellation);
@@ -79,6 +84,7 @@ internal static partial class Server
         upkeep.Start();
         stream.Start();
         pulse.Start();
+        admission.Start();
         LogListening(log, Address(app), settings.Data);
         Console.WriteLine($"MetricStream is listening on {Address(app)}");
         // 5. Until somebody stops it.
@@ -156,10 +162,15 @@ internal static partial class Server
         return builder.Build();
     }
 
-    internal static void Map(WebApplication app, MetricsEndpoint? intake, IMetricStore? store)
+    internal static void Map(WebApplication app, Gate gate, MetricsEndpoint? intake, IMetricStore? store)
     {
         app.UseRouting();
         app.UseProblemPages();
+        if (gate.AsksForKeys)
+        {
+            app.UseKeys(gate);
+            new LoginEndpoints(gate).Map(app);
+        }
         intake?.Map(app);
         PageEndpoints.Map(app);
         if (store is not null)

@@ -41,6 +41,17 @@ internal sealed class SettingReader(IConfiguration section)
         return fallback;
     }
 
+    /// <summary>0 where it is left out or <c>off</c>.</summary>
+    public int NumberOrOff(string key, int min, int max)
+    {
+        if (!TryTake(key, out var text) || text.Equals("off", StringComparison.OrdinalIgnoreCase))
+            return 0;
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= min && number <= max)
+            return number;
+        Violate(key, text, $"use a whole number from {min} to {max}, or off");
+        return 0;
+    }
+
     public TimeSpan Time(string key, TimeSpan fallback, TimeSpan min, TimeSpan max)
     {
         if (!TryTake(key, out var text))

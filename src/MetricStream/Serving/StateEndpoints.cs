@@ -22,7 +22,7 @@ internal sealed class StateEndpoints(IServerState state, IntakeTimes times, Stat
         string page;
         try
         {
-            page = PrometheusPage.Write(state, times);
+            page = PrometheusPage.Write(state, times, stats.Gate);
         }
         catch (StoreUnavailableException unavailable)
         {

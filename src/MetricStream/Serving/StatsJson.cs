@@ -1,4 +1,5 @@
 using System.Text.Json;
+using MetricStream.Admission;
 using MetricStream.Intake;
 using MetricStream.Storing;
 using MetricStream.Streaming;
@@ -9,6 +10,8 @@ namespace MetricStream.Serving;
 internal sealed class StatsJson(IServerState state, IntakeTimes times, ServerPulse pulse, StreamHub? stream, TimeProvider time)
 {
     private readonly long _startedAt = time.GetTimestamp();
+
+    public Gate Gate { get; init; } = Gate.Open;
 
     public void Write(Utf8JsonWriter json, in ConservationLaw law, IReadOnlyList<ClientCounters> clients)
     {
@@ -22,6 +25,7 @@ internal sealed class StatsJson(IServerState state, IntakeTimes times, ServerPul
         WriteIntake(json);
         state.WriteQueue(json, law, pulse);
         state.WriteStore(json);
+        WriteAdmission(json);
         json.WriteStartObject("stream");
         json.WriteNumber("subscribers", stream?.Subscribers ?? 0);
         json.WriteNumber("dropped", stream?.Dropped ?? 0);
@@ -82,6 +86,18 @@ internal sealed class StatsJson(IServerState state, IntakeTimes times, ServerPul
         json.WriteString("not_ready", reason);
         json.WriteNumber("uptime_seconds", Math.Round(time.GetElapsedTime(_startedAt).TotalSeconds, 1));
         json.WriteNumber("now", time.GetUtcNow().ToUnixTimeMilliseconds());
+    }
+
+    private void WriteAdmission(Utf8JsonWriter json)
+    {
+        json.WriteStartObject("admission");
+        json.WriteNumber("keys", Gate.Keys);
+        json.WriteNumber("rate_limit", Gate.PerSecond);
+        json.WriteNumber("unauthorized", Gate.Unauthorized);
+        json.WriteNumber("forbidden", Gate.Forbidden);
+        json.WriteNumber("rate_limited", Gate.Limited);
+        json.WriteString("trouble", Gate.Trouble);
+        json.WriteEndObject();
     }
 
     private static void WriteClients(Utf8JsonWriter json, IReadOnlyList<ClientCounters> clients)

@@ -264,7 +264,6 @@ public sealed class LoadCommandTests
     [InlineData("http://127.0.0.1:1 --find-max --p99 0s", "--p99 0s cannot be held")]
     [InlineData("http://127.0.0.1:1 --timeout 0s", "--timeout 0s")]
     [InlineData("http://127.0.0.1:1 --verify --verify-timeout 0s", "--verify-timeout 0s")]
-    [InlineData("http://127.0.0.1:1 --verify --api-key k", "needs --client-id")]
     [InlineData("http://127.0.0.1:1 --client-id a/b", "--client-id 'a/b' is no client id")]
     [InlineData("http://127.0.0.1:1 --api-key \u00e9", "--api-key is empty or has characters")]
     [InlineData("http://127.0.0.1:1 --json /no/such/folder/x.json", "--json /no/such/folder/x.json cannot be written")]

@@ -114,7 +114,10 @@ public sealed class ServeConfigurationTests : IDisposable
 
         Assert.Null(refused);
         Assert.Contains("--insecure", Assert.Single(violations), StringComparison.Ordinal);
+        Assert.Contains("--api-keys", violations[0], StringComparison.Ordinal);
         Assert.NotNull(settings);
+        File.WriteAllText(Path.Combine(_folder, "keys"), "agent:" + new string('a', 64));
+        Assert.Empty(Read(commandLine: [("Host", host), ("ApiKeys", "keys")]).Violations);
     }
 
     [Theory]
@@ -154,6 +157,35 @@ public sealed class ServeConfigurationTests : IDisposable
         Assert.Empty(violations);
         Assert.Equal((StoreKind.Postgres, "Host=x"), (settings!.Store, settings.Postgres));
     }
+
+    [Fact]
+    public void Every_bad_line_of_a_key_file_is_named_beside_what_else_is_wrong()
+    {
+        File.WriteAllLines(Path.Combine(_folder, "keys"), ["agent:" + new string('a', 64), "one", "two:three"]);
+
+        var (settings, violations) = Read(commandLine: [("ApiKeys", "keys"), ("RateLimit", "-1"), ("Port", "x")]);
+
+        Assert.Null(settings);
+        Assert.Equal(4, violations.Count);
+        Assert.Contains(violations, v => v.Contains("--api-keys 'keys', line 2: write it as", StringComparison.Ordinal));
+        Assert.Contains(violations, v => v.Contains("--api-keys 'keys', line 3: what stands for the key", StringComparison.Ordinal));
+        Assert.Contains(violations, v => v.Contains("--rate-limit is '-1': use a whole number from 1", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_key_file_that_is_not_there_is_named()
+    {
+        var (settings, violations) = Read(commandLine: [("ApiKeys", "none")]);
+
+        Assert.Null(settings);
+        Assert.Contains("--api-keys is 'none': it cannot be read", Assert.Single(violations), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("off", 0)]
+    [InlineData("5", 5)]
+    public void A_rate_limit_is_a_number_or_off(string text, int perSecond) =>
+        Assert.Equal(perSecond, Read(commandLine: [("RateLimit", text)]).Settings!.RateLimit);
 
     private void WriteFile(string json) => File.WriteAllText(Path.Combine(_folder, "appsettings.json"), json);
 
