@@ -1,6 +1,6 @@
 using System.CommandLine;
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using EvenKeel.Cli.Stability.Reports;
 using EvenKeel.Cli.Stability.Verdicts;
 
 namespace EvenKeel.Cli.Stability;
@@ -18,12 +18,13 @@ internal static class CompareCommand
         command.SetAction(async (parsed, _) =>
         {
             var console = parsed.InvocationConfiguration;
-            var (first, second) = (Read(parsed.GetRequiredValue(before)), Read(parsed.GetRequiredValue(after)));
+            var first = WrittenReport.Read(parsed.GetRequiredValue(before), before.Name);
+            var second = WrittenReport.Read(parsed.GetRequiredValue(after), after.Name);
             foreach (var violation in new[] { first.Violation, second.Violation }.OfType<string>())
                 await console.Error.WriteLineAsync(violation);
-            if (first.Tests is null || second.Tests is null)
+            if (first.Report is null || second.Report is null)
                 return StabilityCommand.ExitUsage;
-            var worse = Compare(first.Tests, second.Tests).ToList();
+            var worse = Compare(first.Report, second.Report).ToList();
             foreach (var line in worse)
                 await console.Output.WriteLineAsync(line);
             await console.Output.WriteLineAsync(worse.Count == 0 ? "Nothing got worse." : $"{worse.Count} got worse.");
@@ -75,22 +76,4 @@ internal static class CompareCommand
 
     private static int Runs(JsonObject report, string outcome) =>
         report["runs"]!.AsArray().Count(run => run!["outcome"]!.GetValue<string>() == outcome);
-
-    private static (JsonObject? Tests, string? Violation) Read(string file)
-    {
-        if (!File.Exists(file))
-            return (null, $"'{file}' does not exist: name two report.json files.");
-        try
-        {
-            var report = JsonNode.Parse(File.ReadAllText(file)) as JsonObject;
-            return report?["tests"] is JsonArray && report["runs"] is JsonArray && report["leaks"] is JsonArray
-                && report["teardown"] is JsonObject
-                ? (report, null)
-                : (null, $"'{file}' is no report of 'evenkeel stability'.");
-        }
-        catch (JsonException wrong)
-        {
-            return (null, $"'{file}' is no report: {wrong.Message}");
-        }
-    }
 }

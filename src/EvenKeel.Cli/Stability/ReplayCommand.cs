@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using EvenKeel.Cli.Stability.Hosts;
 using EvenKeel.Cli.Stability.Reports;
@@ -104,21 +103,13 @@ internal static class ReplayCommand
 
     private static (JsonObject? Entry, string Violation) Find(string file, string name)
     {
-        if (!File.Exists(file))
-            return (null, $"REPORT.json is '{file}', which does not exist.");
-        JsonArray? tests;
-        try
-        {
-            tests = JsonNode.Parse(File.ReadAllText(file))?["tests"]?.AsArray();
-        }
-        catch (Exception wrong) when (wrong is JsonException or InvalidOperationException)
-        {
-            return (null, $"REPORT.json is '{file}', which is no report: {wrong.Message}");
-        }
-        var found = tests?.OfType<JsonObject>().Where(test => test["name"]?.GetValue<string>() == name).ToList() ?? [];
+        var (report, violation) = WrittenReport.Read(file, "REPORT.json");
+        if (report is null)
+            return (null, violation!);
+        var tests = report["tests"]!.AsArray().OfType<JsonObject>().ToList();
+        var found = tests.Where(test => test["name"]?.GetValue<string>() == name).ToList();
         if (found.Count == 0)
-            found = tests?.OfType<JsonObject>()
-                .Where(test => test["name"]?.GetValue<string>().Contains(name, StringComparison.Ordinal) == true).ToList() ?? [];
+            found = tests.Where(test => test["name"]?.GetValue<string>().Contains(name, StringComparison.Ordinal) == true).ToList();
         return found switch
         {
             [] => (null, $"TEST is '{name}', which is not in {file}."),

@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace EvenKeel.Kafka.Producing;
 
 /// <summary>
-/// Counts the records on their way in eras: everything accepted in era n or before has ended once the era is n + 2. So "all that is here now
-/// has ended" costs two counters and no look at the slots. Guarded by the backlog's gate.
+/// Counts the records on their way in eras: everything accepted in era n or before has ended once the era is n + 2. So "all that is here
+/// now has ended" costs two counters and no look at the slots. Guarded by the backlog's gate.
 /// </summary>
 /// <remarks>
 /// A record that is given back has not ended: who waits for its era would pass it. From the first one on no era ends here any more.

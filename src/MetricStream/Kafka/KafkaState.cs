@@ -13,12 +13,10 @@ internal sealed class KafkaState(ServeSettings settings, KafkaParts parts, Intak
 {
     // Room for one more small batch; below it the next one may be refused.
     private const long RoomForABatch = 4096;
-    private const int MostClients = 10_000;
 
     private static readonly long[] NoTimes = new TimeHistogram().Read();
 
-    private readonly IMetricStore _store = parts.Store ?? parts.File;
-    private readonly Dictionary<string, long> _acknowledgedBefore = AcknowledgedBefore(parts.Store ?? parts.File);
+    private readonly ClientRows _clients = new(parts.Store ?? parts.File, ledger);
 
     private volatile bool _draining;
 
@@ -91,23 +89,7 @@ internal sealed class KafkaState(ServeSettings settings, KafkaParts parts, Intak
         };
     }
 
-    /// <summary>The clients seen last; acknowledged is the larger of two counts that agree at rest: what the store has processed, and what
-    /// it had at the start plus what intake has acknowledged since.</summary>
-    public IReadOnlyList<ClientCounters> Clients(int limit)
-    {
-        var rows = _store.Clients(limit).ToDictionary(c => c.ClientId);
-        foreach (var live in ledger.Snapshot().Where(c => c.ClientId.Length > 0))
-        {
-            var kept = rows.GetValueOrDefault(live.ClientId);
-            rows[live.ClientId] = new ClientCounters(
-                live.ClientId,
-                Math.Max(kept.Acknowledged, _acknowledgedBefore.GetValueOrDefault(live.ClientId) + live.Acknowledged),
-                kept.Rejected + live.UnsavedRejected,
-                Math.Max(kept.LastSeenUnixMs, live.LastSeenUnixMs),
-                live.LastRefusal);
-        }
-        return [.. rows.Values.OrderByDescending(c => c.LastSeenUnixMs).Take(limit)];
-    }
+    public IReadOnlyList<ClientCounters> Clients(int limit) => _clients.Read(limit);
 
     public PulseReading Read()
     {
@@ -158,18 +140,6 @@ internal sealed class KafkaState(ServeSettings settings, KafkaParts parts, Intak
     /// <summary>The partitions as far as they are known here.</summary>
     private IReadOnlyList<PartitionState> Partitions() =>
         parts.Store is { } store ? PartitionState.All(store.Account(), parts) : [];
-
-    private static Dictionary<string, long> AcknowledgedBefore(IMetricStore store)
-    {
-        try
-        {
-            return store.Clients(MostClients).ToDictionary(c => c.ClientId, c => c.Acknowledged);
-        }
-        catch (StoreUnavailableException)
-        {
-            return []; // A shared store may be away at the start; its own count is told once it is there.
-        }
-    }
 
     private long QueuedOf(IMetricStore store)
     {

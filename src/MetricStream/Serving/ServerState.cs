@@ -17,11 +17,9 @@ internal sealed class ServerState(ServeSettings settings, DurableQueue queue, Fi
 {
     // Room for one more small batch; below it the next append is refused.
     private const long RoomForABatch = 4096;
-    private const int MostClients = 10_000;
     private const string FilePrefix = "file:";
 
-    private readonly Dictionary<string, long> _acknowledgedBefore =
-        store.Clients(MostClients).ToDictionary(c => c.ClientId, c => c.Acknowledged);
+    private readonly ClientRows _clients = new(store, ledger);
 
     private volatile bool _draining;
 
@@ -124,21 +122,5 @@ internal sealed class ServerState(ServeSettings settings, DurableQueue queue, Fi
     public double OldestSeconds(long nowUnixMs, long queued) =>
         queued > 0 && Loop is { OldestArrivedUnixMs: > 0 and var oldest } ? Math.Max(0, nowUnixMs - oldest) / 1000.0 : 0;
 
-    /// <summary>The clients seen last. Acknowledged is the larger of two counts that agree at rest: what the store has processed, and what
-    /// it had at the start plus what intake has acknowledged since.</summary>
-    public IReadOnlyList<ClientCounters> Clients(int limit)
-    {
-        var rows = store.Clients(limit).ToDictionary(c => c.ClientId);
-        foreach (var live in ledger.Snapshot().Where(c => c.ClientId.Length > 0))
-        {
-            var kept = rows.GetValueOrDefault(live.ClientId);
-            rows[live.ClientId] = new ClientCounters(
-                live.ClientId,
-                Math.Max(kept.Acknowledged, _acknowledgedBefore.GetValueOrDefault(live.ClientId) + live.Acknowledged),
-                kept.Rejected + live.UnsavedRejected,
-                Math.Max(kept.LastSeenUnixMs, live.LastSeenUnixMs),
-                live.LastRefusal);
-        }
-        return [.. rows.Values.OrderByDescending(c => c.LastSeenUnixMs).Take(limit)];
-    }
+    public IReadOnlyList<ClientCounters> Clients(int limit) => _clients.Read(limit);
 }

@@ -52,9 +52,9 @@ internal sealed class Effects(EffectsShape shape)
                 // Once the sessions of those that were killed are over, every member has partitions, and work.
                 zombies++;
                 await Moment.PassAsync(Settled, cancellation);
-                await SignalAsync(victim, "STOP");
+                await MemberProcess.SignalAsync(victim, "STOP");
                 await Moment.PassAsync(run.Random.Between(8, 12), cancellation);
-                await SignalAsync(victim, "CONT");
+                await MemberProcess.SignalAsync(victim, "CONT");
                 continue;
             }
             members.Remove(victim);
@@ -125,18 +125,8 @@ internal sealed class Effects(EffectsShape shape)
         await consumer.StopAsync();
     }
 
-    private static async Task SignalAsync(Process member, string signal)
-    {
-        using var kill = Process.Start("kill", [$"-{signal}", $"{member.Id}"]);
-        await kill.WaitForExitAsync();
-    }
-
     private Process Start(RealCluster cluster, ScenarioRun run, string connection) =>
-        Process.Start(new ProcessStartInfo(
-            Path.Combine(AppContext.BaseDirectory, "KafkaChaos"),
-            ["effects", "--child", cluster.BootstrapServers, "--folder", run.Folder, "--protocol", shape.Protocol, "--store", shape.Store,
-                "--connection", connection])
-        {
-            RedirectStandardInput = true,
-        })!;
+        MemberProcess.Start(
+            "effects", "--child", cluster.BootstrapServers, "--folder", run.Folder, "--protocol", shape.Protocol, "--store", shape.Store,
+            "--connection", connection);
 }

@@ -112,12 +112,6 @@ internal sealed class Members(MembersShape shape)
         }
     }
 
-    private static async Task SignalAsync(Process member, string signal)
-    {
-        using var kill = Process.Start("kill", [$"-{signal}", $"{member.Id}"]);
-        await kill.WaitForExitAsync();
-    }
-
     private static async Task<int> KillNodesAsync(RealCluster cluster, Random moments, CancellationToken stop)
     {
         for (var kills = 0; ; kills++)
@@ -178,9 +172,9 @@ internal sealed class Members(MembersShape shape)
         if (choice == 4)
         {
             // Longer than the session: others own its partitions when it wakes, with work in its hands.
-            await SignalAsync(member, "STOP");
+            await MemberProcess.SignalAsync(member, "STOP");
             await Moment.PassAsync(run.Random.Between(7, 12), run.Cancellation);
-            await SignalAsync(member, "CONT");
+            await MemberProcess.SignalAsync(member, "CONT");
             return "paused";
         }
         return "left alone";
@@ -202,10 +196,5 @@ internal sealed class Members(MembersShape shape)
     }
 
     private Process Start(RealCluster cluster, ScenarioRun run) =>
-        Process.Start(new ProcessStartInfo(
-            Path.Combine(AppContext.BaseDirectory, "KafkaChaos"),
-            ["members", "--child", cluster.BootstrapServers, "--folder", run.Folder, "--protocol", shape.Protocol])
-        {
-            RedirectStandardInput = true,
-        })!;
+        MemberProcess.Start("members", "--child", cluster.BootstrapServers, "--folder", run.Folder, "--protocol", shape.Protocol);
 }
