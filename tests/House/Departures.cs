@@ -41,9 +41,6 @@ internal static class Departures
         new("console", "src/MetricStream/Serving/Server.cs", null,
             "the one line on standard output that people and scripts wait for at start"),
 
-        new("console", "src/MetricStream/Kafka/KafkaServer.cs", null,
-            "the one line on standard output that people and scripts wait for at start"),
-
         new("two-implementations", "src/EvenKeel.Testing.XunitV3/UseKafkaKitAttribute.cs", null,
             "users implement it in their test projects"),
         new("tests-for-each-project", "src/EvenKeel.Hook/EvenKeel.Hook.csproj", null,

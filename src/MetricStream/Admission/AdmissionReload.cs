@@ -23,10 +23,10 @@ internal sealed partial class AdmissionReload : IAsyncDisposable
     private PosixSignalRegistration? _signal;
     private Task _running = Task.CompletedTask;
 
-    public AdmissionReload(ServeSettings settings, TimeProvider time, ILogger log)
+    public AdmissionReload(ServeSettings settings, ConnectionCount connections, TimeProvider time, ILogger log)
     {
         (_settings, _time, _log) = (settings, time, log);
-        Gate = new Gate(settings.Keys, settings.RateLimit, time);
+        Gate = new Gate(settings.Keys, settings.RateLimit, time) { Connections = connections };
         _read = Stamps();
     }
 

@@ -36,6 +36,9 @@ internal sealed class Gate
     /// <summary>Asks for no key and limits nobody.</summary>
     public static Gate Open { get; } = new(null, 0, TimeProvider.System);
 
+    /// <summary>Those that ask, counted before their first byte.</summary>
+    public ConnectionCount Connections { get; init; } = new(int.MaxValue);
+
     public bool AsksForKeys => _keys is not null;
 
     public int Keys => _keys?.Count ?? 0;

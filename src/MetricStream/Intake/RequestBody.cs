@@ -97,7 +97,7 @@ internal readonly struct RequestBody
 
             owned = false;
         }
-        catch (IOException broken) when (broken is not ConnectionResetException)
+        catch (IOException broken) when (broken is not (ConnectionResetException or BadHttpRequestException))
         {
             // Kestrel reports most broken framing as BadHttpRequestException, but a chunk size beyond its integers like this.
             return new RequestBody(new Problem(StatusCodes.Status400BadRequest, $"The request cannot be read: {broken.Message}")

@@ -63,7 +63,7 @@ internal static partial class KafkaServer
         var ledger = new IntakeLedger();
         using var upkeep = Upkeep(app, settings, parts, ledger);
         var state = Server.OrRefuse(() => new KafkaState(settings, parts, ledger));
-        await using var admission = new AdmissionReload(settings, time, log);
+        await using var admission = new AdmissionReload(settings, app.Services.GetRequiredService<ConnectionCount>(), time, log);
         using var intake = Intake(app, settings, parts, (ledger, admission.Gate));
         using var pulse = new ServerPulse(state, intake.Times, time);
         var streaming = new StreamOptions { Readers = settings.SseConsumerPoolSize, MaxSubscribers = settings.SseMaxSubscribers };
@@ -80,7 +80,7 @@ internal static partial class KafkaServer
         Start(stream, member, admission);
         using var saving = new CancellationTokenSource();
         var saves = SaveAsync(source.Account, log, time, saving.Token);
-        TellListening(log, Server.Address(app), kafka.Topic, settings.Data);
+        Server.TellListening(app, settings, address => LogListening(log, address, kafka.Topic, settings.Data));
 
         // 6. Until somebody stops it.
         await StopRequestedAsync(app, cancellation);
@@ -90,12 +90,6 @@ internal static partial class KafkaServer
         await saves;
         Save(source.Account, log);
         return intake.Times.EnqueuedLost == 0 ? 0 : 1;
-    }
-
-    private static void TellListening(ILogger log, string address, string topic, string folder)
-    {
-        LogListening(log, address, topic, folder);
-        Console.WriteLine($"MetricStream is listening on {address}");
     }
 
     private static async Task StopRequestedAsync(WebApplication app, CancellationToken cancellation)

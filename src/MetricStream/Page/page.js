@@ -226,6 +226,8 @@ function stateOf(stats) {
     return ['warn', 'Spilling', 'Kafka is away. Batches are taken and fsynced on this server until it is back.'];
   if (stats.state === 'replaying')
     return ['warn', 'Replaying', 'Kafka is back. What was spilled goes there now, in order for each client.'];
+  if (stats.admission.trouble)
+    return ['warn', 'Old keys in force', `The files of keys and limits do not hold as they are; what was in force before goes on. ${stats.admission.trouble}`];
   if (behind > 10)
     return ['warn', 'Catching up', `Batches are taken; the store is ${duration(behind)} behind. Nothing is lost.`];
   const where = kafka ? 'acknowledged by all in-sync replicas' : 'fsynced on this disk';
@@ -398,12 +400,12 @@ function lost(error) {
   document.body.dataset.stale = '';
   const link = byId('link');
   if (link.dataset.link !== 'lost') link.dataset.link = 'lost';
-  put(link, 'disconnected');
-  level(byId('state'), 'bad');
   const isShut = error.status === 401 || error.status === 403;
+  put(link, isShut ? 'locked' : 'disconnected');
+  level(byId('state'), isShut ? 'warn' : 'bad');
   put(byId('state-word'), isShut ? 'A key is needed' : error.status ? 'No numbers' : 'No answer');
   const since = lastAnswer ? ` What stands below is from ${new Date(lastAnswer).toLocaleTimeString('en-GB')}.` : '';
-  put(byId('state-say'), (error.status ? error.message : 'The server does not answer; it may be down, or the network between.') + since);
+  put(byId('state-say'), (isShut ? 'Log in to see what this server does.' : error.status ? error.message : 'The server does not answer; it may be down, or the network between.') + since);
   document.title = `${isShut ? 'Log in' : 'No answer'} – MetricStream`;
 }
 

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.CommandLine;
+using MetricStream.Admission;
 using MetricStream.Kafka;
 
 namespace MetricStream.Serving;
@@ -25,16 +26,7 @@ internal static class ServeCommand
                 Description = "Let other machines in although no keys are asked for.",
                 Arity = ArgumentArity.ZeroOrOne,
             },
-            new Option<string>("--api-keys")
-            {
-                Description = "Ask for keys: one client-id:sha256-hex or client-id:sha256-hex:read a line. Read again when it changes.",
-                HelpName = "FILE",
-            },
-            new Option<string>("--rate-limit")
-            {
-                Description = "Batches a second for each client; over it 429 (off).",
-                HelpName = "N",
-            },
+            .. AdmissionCommandLine.Options(),
             new Option<string>("--data") { Description = "Folder for queue and store (./metricstream-data).", HelpName = "DIR" },
             new Option<string>("--queue") { Description = "Where acknowledged batches go: file or kafka (file).", HelpName = "file|kafka" },
             .. KafkaCommandLine.Options(),

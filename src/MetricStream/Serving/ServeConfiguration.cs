@@ -50,7 +50,8 @@ internal static class ServeConfiguration
             return (null, [$"appsettings.json in '{folder}' cannot be read: {why} Correct it, or remove it."]);
         }
         var reader = new SettingReader(root.GetSection(Section));
-        var settings = Read(reader, folder);
+        var settings = Read(reader, folder) with { Kestrel = KestrelSection(folder, environment) };
+        CheckListening(reader, settings);
         settings = settings with { Kafka = KafkaConfiguration.Read(reader, settings, environment) };
         reader.RefuseUnknown();
         return reader.Violations.Count == 0
@@ -80,6 +81,7 @@ internal static class ServeConfiguration
             Port = reader.Number("Port", defaults.Port, 0, 65535),
             Insecure = reader.Flag("Insecure"),
             ApiKeys = reader.Text("ApiKeys", defaults.ApiKeys),
+            MaxConnections = reader.Number("MaxConnections", defaults.MaxConnections, 1, 1_000_000),
             RateLimit = reader.NumberOrOff("RateLimit", 1, MostPerSecond),
             Data = reader.Text("Data", defaults.Data),
             Queue = reader.OneOf("Queue", defaults.Queue),
@@ -97,13 +99,34 @@ internal static class ServeConfiguration
             reader.Violations.Add("--postgres is missing: --store postgres needs a connection string (Host=…;Username=…;…).");
         if (settings.Store != StoreKind.Postgres && settings.Postgres.Length > 0)
             reader.Violations.Add("--postgres is for --store postgres: add that, or leave it out.");
-        if (!settings.Insecure && settings.ApiKeys.Length == 0 && !IPAddress.IsLoopback(settings.Host))
-        {
-            reader.Violate("Host", settings.Host.ToString(),
-                "anybody who reaches it could post and read; listen on 127.0.0.1, ask for keys (--api-keys FILE), "
-                + "or say --insecure when the network is trusted");
-        }
         return settings with { Keys = ReadKeys(reader, settings.ApiKeys, folder) };
+    }
+
+    private static void CheckListening(SettingReader reader, ServeSettings settings)
+    {
+        const string Fix = "anybody who reaches it could post and read; listen on 127.0.0.1, ask for keys (--api-keys FILE), "
+            + "or say --insecure when the network is trusted";
+        if (settings.Kestrel is { } section && Listening.LimitsFlaw(section) is { } flaw)
+            reader.Violations.Add($"{Listening.Section}:Limits cannot be set: {flaw} Correct it, or leave it out.");
+        if (settings.Insecure || settings.ApiKeys.Length > 0)
+            return;
+        if (!IPAddress.IsLoopback(settings.Host))
+            reader.Violate("Host", settings.Host.ToString(), Fix);
+        foreach (var url in settings.Kestrel is { } kestrel ? Listening.OpenEndpoints(kestrel) : [])
+            reader.Violations.Add($"{Listening.Section}:Endpoints names '{url}': {Fix}.");
+    }
+
+    // Under its own name, as the documentation of Kestrel has it; it does not change while the server runs.
+    private static IConfigurationSection? KestrelSection(string folder, IReadOnlyDictionary<string, string> environment)
+    {
+        const string Prefix = $"{Listening.Section}__";
+        var section = new ConfigurationBuilder()
+            .SetBasePath(folder)
+            .AddJsonFile(FileName, optional: true, reloadOnChange: false)
+            .AddInMemoryCollection(environment.Where(e => e.Key.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase))
+                .Select(e => KeyValuePair.Create(e.Key.Replace("__", ":", StringComparison.Ordinal), (string?)e.Value)))
+            .Build().GetSection(Listening.Section);
+        return section.Exists() ? section : null;
     }
 
     private static KeyRing? ReadKeys(SettingReader reader, string file, string folder)

@@ -50,6 +50,12 @@ internal sealed record ServeSettings
     /// <summary>Batches a second for each client; 0: no limit.</summary>
     public int RateLimit { get; init; }
 
+    /// <summary>The most connections at once; fewer where the process may not open as many descriptors.</summary>
+    public int MaxConnections { get; init; } = 10_000;
+
+    /// <summary>Kestrel's own section of the configuration; null where there is none.</summary>
+    public IConfiguration? Kestrel { get; init; }
+
     /// <summary>Where all of this was read, to be read again; null where nothing was read.</summary>
     public SettingsSource? Source { get; init; }
 

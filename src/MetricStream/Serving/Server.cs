@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using System.Text;
+using System.Security.Cryptography;
 using EvenKeel.Queue;
 using MetricStream.Admission;
 using MetricStream.Intake;
@@ -9,9 +9,7 @@ using MetricStream.Page;
 using MetricStream.Queueing;
 using MetricStream.Storing;
 using MetricStream.Streaming;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Connections;
 
 namespace MetricStream.Serving;
 
@@ -64,7 +62,7 @@ internal static partial class Server
             Ack = settings.Ack,
         };
         var acceptance = new BatchAcceptance(batches, store, options, time);
-        await using var admission = new AdmissionReload(settings, time, log);
+        await using var admission = new AdmissionReload(settings, app.Services.GetRequiredService<ConnectionCount>(), time, log);
         using var intake = new MetricsEndpoint(
             acceptance, options, ledger, time,
             app.Services.GetRequiredService<ILogger<MetricsEndpoint>>())
@@ -85,8 +83,7 @@ internal static partial class Server
         stream.Start();
         pulse.Start();
         admission.Start();
-        LogListening(log, Address(app), settings.Data);
-        Console.WriteLine($"MetricStream is listening on {Address(app)}");
+        TellListening(app, settings, address => LogListening(log, address, settings.Data));
         // 5. Until somebody stops it.
         var stopRequested = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var onStop = app.Lifetime.ApplicationStopping.Register(() => stopRequested.TrySetResult());
@@ -151,14 +148,10 @@ internal static partial class Server
         // "Unsafe" is for handlers that block for long: a batch is parsed and answered where it was received, two thread hops less
         // (measured: 15-20 % more requests at 64 connections).
         builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            // Kestrel answers header bytes that are no UTF-8 with a bare 400; as Latin-1 they reach intake, which says what is wrong.
-            kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
-            kestrel.Limits.MaxRequestBodySize = null; // Intake has its own limit, before and after decompression.
-            kestrel.Listen(settings.Host, settings.Port, listen => listen.Protocols = HttpProtocols.Http1);
-        });
+        var connections = Listening.Count(settings);
+        builder.Services.AddSingleton(connections);
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration()
+            .ConfigureKestrel(kestrel => Listening.Configure(kestrel, settings, connections));
         return builder.Build();
     }
 
@@ -219,6 +212,13 @@ internal static partial class Server
         {
             await app.StartAsync(cancellation);
         }
+        catch (Exception error) when (settings.Kestrel is not null
+            && error is not AddressInUseException && error is CryptographicException or InvalidOperationException or FormatException
+                or FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
+        {
+            throw new StartRefusedException($"The section {Listening.Section} of the configuration cannot be used: {error.Message} "
+                + "Correct its endpoints and certificates.", error);
+        }
         catch (Exception error) when (error is IOException or SocketException)
         {
             throw new StartRefusedException(
@@ -227,8 +227,15 @@ internal static partial class Server
         }
     }
 
-    internal static string Address(WebApplication app) =>
-        app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+    /// <summary>A line for each address, on standard output for people and scripts that wait for it, and in the log.</summary>
+    internal static void TellListening(WebApplication app, ServeSettings settings, Action<string> log)
+    {
+        foreach (var address in Listening.Addresses(app, settings))
+        {
+            log(address);
+            Console.WriteLine($"MetricStream is listening on {address}");
+        }
+    }
 
     internal static void TellLost(IntakeTimes times, ILogger log, string reason)
     {

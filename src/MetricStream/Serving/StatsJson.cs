@@ -97,6 +97,9 @@ internal sealed class StatsJson(IServerState state, IntakeTimes times, ServerPul
         json.WriteNumber("forbidden", Gate.Forbidden);
         json.WriteNumber("rate_limited", Gate.Limited);
         json.WriteString("trouble", Gate.Trouble);
+        json.WriteNumber("connections", Gate.Connections.Open);
+        json.WriteNumber("max_connections", Gate.Connections.Most);
+        json.WriteNumber("connections_refused", Gate.Connections.Refused);
         json.WriteEndObject();
     }
 

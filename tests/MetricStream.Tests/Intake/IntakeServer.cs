@@ -4,6 +4,7 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using MetricStream.Admission;
 using MetricStream.Intake;
 using MetricStream.Queueing;
 using MetricStream.Storing;
@@ -47,7 +48,7 @@ internal sealed class IntakeServer : IAsyncDisposable
     public IReadOnlyCollection<string> Errors => _errors.Lines;
 
     public static async Task<IntakeServer> StartAsync(
-        IntakeOptions? options = null, IMetricStore? store = null, IBatchQueue? other = null)
+        IntakeOptions? options = null, IMetricStore? store = null, IBatchQueue? other = null, Gate? gate = null)
     {
         options ??= new IntakeOptions();
         var errors = new ErrorLog();
@@ -63,7 +64,10 @@ internal sealed class IntakeServer : IAsyncDisposable
             options,
             ledger,
             TimeProvider.System,
-            app.Services.GetRequiredService<ILogger<MetricsEndpoint>>());
+            app.Services.GetRequiredService<ILogger<MetricsEndpoint>>())
+        {
+            Gate = gate ?? Gate.Open,
+        };
         app.UseRouting();
         app.UseProblemPages();
         endpoint.Map(app);

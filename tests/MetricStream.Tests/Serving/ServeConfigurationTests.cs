@@ -187,6 +187,36 @@ public sealed class ServeConfigurationTests : IDisposable
     public void A_rate_limit_is_a_number_or_off(string text, int perSecond) =>
         Assert.Equal(perSecond, Read(commandLine: [("RateLimit", text)]).Settings!.RateLimit);
 
+    [Fact]
+    public void An_endpoint_of_Kestrels_section_that_others_reach_needs_keys_or_the_word_insecure_too()
+    {
+        WriteFile("""{"Kestrel":{"Endpoints":{"A":{"Url":"https://0.0.0.0:1"},"B":{"Url":"https://127.0.0.1:2"},"C":{"Url":"http://*:3"}}}}""");
+
+        var (settings, violations) = Read(environment: [("Kestrel__Endpoints__D__Url", "https://[::]:4")]);
+
+        Assert.Null(settings);
+        Assert.Equal(["https://0.0.0.0:1", "http://*:3", "https://[::]:4"], violations.Select(v => v.Split('\'')[1]));
+        Assert.NotNull(Read(commandLine: [("Insecure", "true")]).Settings!.Kestrel);
+    }
+
+    [Fact]
+    public void Limits_of_Kestrel_that_are_none_are_named()
+    {
+        var (_, violations) = Read(environment: [("Kestrel__Limits__RequestHeadersTimeout", "soon"), ("METRICSTREAM__PORT", "x")]);
+
+        Assert.Equal(2, violations.Count);
+        Assert.Contains(violations, v => v.Contains("Kestrel:Limits:RequestHeadersTimeout", StringComparison.Ordinal) && v.Contains("soon", StringComparison.Ordinal));
+        Assert.Single(Read(environment: [("Kestrel__Limits__MaxConcurrentConnections", "-1")]).Violations);
+    }
+
+    [Theory]
+    [InlineData(10_000, 65_536, 10_000)]
+    [InlineData(10_000, 1024, 768)]
+    [InlineData(10_000, 100, 50)]
+    [InlineData(20, 1024, 20)]
+    public void Connections_leave_descriptors_for_the_queue(int wanted, long descriptors, int connections) =>
+        Assert.Equal(connections, Listening.Connections(wanted, descriptors));
+
     private void WriteFile(string json) => File.WriteAllText(Path.Combine(_folder, "appsettings.json"), json);
 
     private (ServeSettings? Settings, IReadOnlyList<string> Violations) Read(

@@ -57,9 +57,12 @@ internal sealed partial class ServedProcess : IAsyncDisposable
     }
 
     /// <summary>Runs the program to its end.</summary>
-    public static async Task<(int ExitCode, string Said)> RunAsync(string folder, params string[] arguments)
+    public static Task<(int ExitCode, string Said)> RunAsync(string folder, params string[] arguments) => RunAsync(folder, [], arguments);
+
+    public static async Task<(int ExitCode, string Said)> RunAsync(
+        string folder, (string Name, string Value)[] environment, params string[] arguments)
     {
-        await using var served = Begin(folder, arguments, []);
+        await using var served = Begin(folder, arguments, environment);
         using var limit = new CancellationTokenSource(Patience);
         await served._process.WaitForExitAsync(limit.Token);
         return (served._process.ExitCode, served.Said);
