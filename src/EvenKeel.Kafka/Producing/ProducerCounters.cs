@@ -47,4 +47,20 @@ public record struct ProducerCounters
 
     /// <summary>Sends in line for room, now.</summary>
     public int Waiting { get; internal set; }
+
+    /// <summary>The same of a producer that came after another one: what both did, and what this one holds.</summary>
+    internal readonly ProducerCounters After(in ProducerCounters ended) => this with
+    {
+        Accepted = Accepted + ended.Accepted,
+        Delivered = Delivered + ended.Delivered,
+        Refused = Refused + ended.Refused,
+        Unknown = Unknown + ended.Unknown,
+        Waited = Waited + ended.Waited,
+        Cancelled = Cancelled + ended.Cancelled,
+        BacklogWarnings = BacklogWarnings + ended.BacklogWarnings,
+        ThrownByUsers = ThrownByUsers + ended.ThrownByUsers,
+        Replacements = Replacements + ended.Replacements,
+        NoticesDropped = NoticesDropped + ended.NoticesDropped,
+        QueueFullMet = QueueFullMet + ended.QueueFullMet,
+    };
 }

@@ -35,6 +35,16 @@ internal sealed partial class SpillRoute
         }
     }
 
+    /// <summary>What went straight, through this path and those before it.</summary>
+    public ProducerCounters DirectCounters
+    {
+        get
+        {
+            lock (_gate)
+                return ((_direct ?? _ending)?.Counters ?? default).After(_ended);
+        }
+    }
+
     /// <summary>Whether nothing waits to be written.</summary>
     public bool IsOnDisk
     {
@@ -87,7 +97,7 @@ internal sealed partial class SpillRoute
         {
             if (_direct is not { } path)
                 return null;
-            _direct = null;
+            (_direct, _ending) = (null, path);
             _isTakingOver = true;
             foreach (var lane in _lanes.Values)
                 lane.ClosingSince = 0;
@@ -106,9 +116,7 @@ internal sealed partial class SpillRoute
         {
             for (var i = records.Count - 1; i >= 0; i--)
                 TakeBackLocked(records[i]);
-            _counters.Direct += path.Counters.Delivered;
-            _counters.Refused += path.Counters.Refused;
-            _counters.Unknown += path.Counters.Unknown;
+            (_ending, _ended) = (null, path.Counters.After(_ended) with { Backlog = 0, BacklogBytes = 0, Waiting = 0 });
             _counters.Takeovers += _isClosed ? 0 : 1;
             _isAway = isAway && records.Count > 0;
             _isTakingOver = false;

@@ -26,6 +26,8 @@ internal sealed partial class SpillRoute
     private readonly Dictionary<string, SpillLane> _lanes = new(StringComparer.Ordinal);
     private readonly Dictionary<long, PendingSend> _callers = [];
     private DirectPath? _direct;
+    private DirectPath? _ending;
+    private ProducerCounters _ended;
     private SpillState _state = SpillState.Spilling;
     private SpillCounters _counters;
     private long _lastTicket;

@@ -90,7 +90,7 @@ public sealed class SpillingProducer : IRecordProducer
         }
         _route.Open(path);
         _watch.Start();
-        _telemetry.Start(() => _route.Direct?.Counters ?? default);
+        _telemetry.Start(() => _route.DirectCounters);
         _spillMeter = observer.Meter.Spills;
         _spillMeter.Add(_telemetry.Name, this);
 
@@ -120,11 +120,11 @@ public sealed class SpillingProducer : IRecordProducer
     {
         get
         {
-            var direct = _route.Direct?.Counters ?? default;
+            var direct = _route.DirectCounters;
             var counters = _route.Counters;
             return counters with
             {
-                Direct = counters.Direct + direct.Delivered,
+                Direct = direct.Delivered,
                 Refused = counters.Refused + direct.Refused,
                 Unknown = counters.Unknown + direct.Unknown,
             };

@@ -237,6 +237,32 @@ public sealed class TelemetryTests
         Assert.All(measured.Of("evenkeel.kafka.spill.size"), one => Assert.Equal("spiller", one.Tags["messaging.client.id"]));
     }
 
+    [Fact]
+    public async Task What_a_spilling_producer_has_delivered_is_counted_on_when_another_client_takes_over()
+    {
+        await using var broker = EmbeddedBroker.Start();
+        await broker.CreateTopicAsync("counted", 1, Cancellation);
+        using var spills = new Spills();
+        using var meter = new Meter("EvenKeel.Kafka");
+        using var measured = new Measurements(meter);
+        await using var producer = new SpillingProducer(
+            Spills.Client(broker), spills.Options(SpillAcknowledgement.Disk), DurableQueue.Open, TimeProvider.System,
+            new ProducerObserver("counted", new KafkaMeter(meter), null));
+        await Producers.All(Enumerable.Range(0, 3).Select(i => Spills.Send(producer, "counted", "k", $"{i}")));
+        measured.Read();
+
+        broker.Faults.TakeDown();
+        Assert.Equal(DeliveryStatus.Spilled, (await Spills.Send(producer, "counted", "k", "spilled")).Status);
+        broker.Faults.BringUp();
+        await Spills.UntilState(producer, SpillState.Direct);
+        measured.Read();
+
+        Assert.True(producer.Counters.Takeovers > 0, $"{producer.Counters}");
+        Assert.Equal(
+            [3.0, 3.0],
+            measured.Of("evenkeel.kafka.producer.records").Where(one => one.Tags.ContainsValue("delivered")).Select(one => one.Value));
+    }
+
     private static ReliableProducer Observed(EmbeddedBroker broker, out Meter meter, Func<ProducerOptions, ProducerOptions>? configure = null)
     {
         meter = new Meter("EvenKeel.Kafka");
