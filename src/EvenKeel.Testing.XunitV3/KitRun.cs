@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Reflection;
 using EvenKeel.Testing.Isolation;
 using EvenKeel.Testing.Workers;
@@ -145,8 +146,10 @@ internal sealed class KitRun : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        var start = Stopwatch.GetTimestamp();
         await Run.DisposeAsync();
         _kafkaTests?.Dispose();
+        Tell($"the run ended in {Stopwatch.GetElapsedTime(start).TotalMilliseconds:0} ms");
         if (Options.OnLeaks == LeakAnswer.Ignore)
             return;
         var leaks = await Run.FindLeaksAsync();

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace EvenKeel.Kafka.Native;
 
-/// <content>Topics made, deleted and described on a real broker (the embedded one knows none of these requests).</content>
+/// <content>Topics and groups made, deleted and described on a real broker (the embedded one knows none of these requests).</content>
 internal static unsafe partial class Librdkafka
 {
     [LibraryImport(Library, EntryPoint = "rd_kafka_AdminOptions_new")]
@@ -118,4 +118,34 @@ internal static unsafe partial class Librdkafka
 
     [LibraryImport(Library, EntryPoint = "rd_kafka_ConfigEntry_value")]
     public static partial byte* ConfigEntryValue(nint entry);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_DeleteGroup_new", StringMarshalling = StringMarshalling.Utf8)]
+    public static partial nint DeleteGroupNew(string group);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_DeleteGroup_destroy")]
+    public static partial void DeleteGroupDestroy(nint deleteGroup);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_DeleteGroups")]
+    public static partial void DeleteGroups(nint client, nint* deleteGroups, nuint count, nint options, nint queue);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_event_DeleteGroups_result")]
+    public static partial nint EventDeleteGroupsResult(nint nativeEvent);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_DeleteGroups_result_groups")]
+    public static partial nint* DeleteGroupsResultGroups(nint result, nuint* count);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_group_result_error")]
+    public static partial nint GroupResultError(nint groupResult);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_ListConsumerGroups")]
+    public static partial void ListConsumerGroups(nint client, nint options, nint queue);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_event_ListConsumerGroups_result")]
+    public static partial nint EventListConsumerGroupsResult(nint nativeEvent);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_ListConsumerGroups_result_valid")]
+    public static partial nint* ListConsumerGroupsResultValid(nint result, nuint* count);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_ConsumerGroupListing_group_id")]
+    public static partial byte* GroupListingId(nint listing);
 }

@@ -37,6 +37,8 @@ internal enum AdminOperation
     CreateTopics = 1,
     DeleteTopics = 2,
     DescribeConfigs = 5,
+    DeleteGroups = 7,
+    ListConsumerGroups = 12,
     DescribeTopics = 19,
 }
 

@@ -12,9 +12,9 @@ internal static unsafe class TopicAdmin
     private const int TopicResource = 2;
     private static readonly TimeSpan PollSlice = TimeSpan.FromMilliseconds(100);
 
-    private delegate void Request(nint client, nint options, nint queue);
+    internal delegate void Request(nint client, nint options, nint queue);
 
-    private delegate T Answer<T>(nint nativeEvent);
+    internal delegate T Answer<T>(nint nativeEvent);
 
     /// <param name="client">Any client.</param>
     /// <param name="topic">Its name.</param>
@@ -194,7 +194,8 @@ internal static unsafe class TopicAdmin
         return true;
     }
 
-    private static T Ask<T>(
+    /// <summary>Sends any request of an admin and waits for its answer.</summary>
+    internal static T Ask<T>(
         ClientHandle client, AdminOperation operation, string doing, TimeSpan wait, Request request, Answer<T> answer,
         CancellationToken cancellation)
     {

@@ -1,3 +1,4 @@
+using EvenKeel.Kafka;
 using EvenKeel.Kafka.Native;
 
 namespace EvenKeel.Testing.Cluster;
@@ -34,6 +35,14 @@ internal sealed class ExternalBroker : IBroker
 
     public Task DeleteTopicAsync(string topic, CancellationToken cancellationToken = default) =>
         TopicAdmin.DeleteAsync(_admin, TopicName.Valid(topic), AdminWait, cancellationToken);
+
+    /// <exception cref="KafkaException">It is not there, or has members.</exception>
+    public Task DeleteGroupAsync(string group) => GroupAdmin.DeleteAsync(_admin, group, AdminWait, CancellationToken.None);
+
+    public Task<string[]> ListGroupsAsync() => GroupAdmin.ListAsync(_admin, AdminWait, CancellationToken.None);
+
+    public Task<string[]> ListTopicsAsync() =>
+        Task.Run(() => _admin.Metadata(null, AdminWait).Topics.Select(topic => topic.Name).ToArray());
 
     public ValueTask DisposeAsync() => _admin.DisposeAsync();
 }

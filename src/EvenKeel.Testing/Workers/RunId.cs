@@ -43,8 +43,21 @@ internal sealed partial record RunId(string Text)
         return match.Success;
     }
 
+    /// <summary>Reads the run from a group's name; other names are nobody's.</summary>
+    public static bool TryOfGroup(string prefix, string group, [NotNullWhen(true)] out RunId? run)
+    {
+        var match = group.StartsWith(prefix + "-consumer-w", StringComparison.Ordinal)
+            ? GroupStart().Match(group, prefix.Length)
+            : Match.Empty;
+        run = match.Success ? new RunId(match.Groups[1].Value) : null;
+        return match.Success;
+    }
+
     public override string ToString() => Text;
 
     [GeneratedRegex(".-w[0-9]+-([0-9a-z]{9})(?:-f[0-9]+)?$")]
     private static partial Regex End();
+
+    [GeneratedRegex(@"\G-consumer-w[0-9]+-([0-9a-z]{9})-.+-[0-9]+$")]
+    private static partial Regex GroupStart();
 }

@@ -26,7 +26,7 @@ public sealed class TestRun : IAsyncDisposable
 
     // Guarded by _starting until it is set, once.
     private TestCluster? _cluster;
-    private TopicSweep? _sweep;
+    private BrokerSweep? _sweep;
 
     // Guarded by _gate.
     private Task? _stopping;
@@ -83,9 +83,9 @@ public sealed class TestRun : IAsyncDisposable
                 return _cluster;
             ThrowIfStopping();
             var cluster = await TestCluster.StartAsync(Options.Cluster, cancellationToken).ConfigureAwait(false);
-            if (!cluster.IsEmbedded)
+            if (cluster.Broker is ExternalBroker real)
             {
-                _sweep = new TopicSweep(this, cluster);
+                _sweep = new BrokerSweep(this, real);
                 SweepInBackground($"kafka {cluster.BootstrapServers}", _sweep.RunAsync);
             }
             Volatile.Write(ref _cluster, cluster);
@@ -179,8 +179,8 @@ public sealed class TestRun : IAsyncDisposable
     }
 
     /// <summary>
-    /// Ends the run: closes every client, deletes the topics from a real broker, ends the cluster. What fails is a diagnostic, never an
-    /// exception: no test is to fail for it.
+    /// Ends the run: closes every client, deletes the topics and groups from a real broker, ends the cluster. What fails is a diagnostic,
+    /// never an exception: no test is to fail for it.
     /// </summary>
     public ValueTask DisposeAsync()
     {
@@ -216,7 +216,7 @@ public sealed class TestRun : IAsyncDisposable
     {
         // 1. No worker is leased any more; what still runs beside the tests is waited for.
         // 2. Clients go first: a topic that is deleted under a consumer would make it complain.
-        // 3. Topics go, and with them the note that they have to be swept.
+        // 3. Topics, databases and the like go side by side, and with them the note that they have to be swept.
         // 4. The cluster and the slots.
         await SettleAsync(_workers.Values.SelectMany(worker => worker.CloseClients()), "Closing a consumer").ConfigureAwait(false);
         await SettleAsync(
@@ -225,9 +225,9 @@ public sealed class TestRun : IAsyncDisposable
         await SettleAsync([.. _background.Keys], "Work beside the tests").ConfigureAwait(false);
         var isClean = true;
         if (_sweep is not null)
-            AtEnd("Deleting the topics of this run", () => _sweep.DeleteAllAsync(TopicsMade()));
-        while (_atEnd.TryDequeue(out var ending))
-            isClean &= await SettleAsync([Task.Run(ending.Work)], ending.What).ConfigureAwait(false);
+            AtEnd("Deleting the topics and groups of this run", () => _sweep.DeleteAllAsync(TopicsMade(), GroupsNamed()));
+        var endings = _atEnd.Select(ending => SettleAsync([Task.Run(ending.Work)], ending.What)).ToArray();
+        isClean &= (await Task.WhenAll(endings).ConfigureAwait(false)).All(ended => ended);
         if (_cluster is { } cluster)
             await SettleAsync([cluster.DisposeAsync().AsTask()], "Stopping the cluster").ConfigureAwait(false);
         isClean &= await SettleAsync([Task.Run(_temps.Clear)], "Deleting temporary folders").ConfigureAwait(false);
@@ -276,6 +276,8 @@ public sealed class TestRun : IAsyncDisposable
     }
 
     private string[] TopicsMade() => [.. _workers.Values.SelectMany(worker => worker.TopicsMade)];
+
+    private string[] GroupsNamed() => [.. _workers.Values.SelectMany(worker => worker.GroupsNamed)];
 
     private async Task<bool> SettleAsync(IEnumerable<Task> work, string what)
     {

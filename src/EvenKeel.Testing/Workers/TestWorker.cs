@@ -31,6 +31,7 @@ public sealed class TestWorker
     private readonly HashSet<TestConsumer> _asked = [];
     private readonly List<TestConsumer> _open = [];
     private readonly List<string> _topicsMade = [];
+    private readonly HashSet<string> _groupsNamed = new(StringComparer.Ordinal);
     private TestScope? _test;
     private int _version;
 
@@ -73,6 +74,15 @@ public sealed class TestWorker
         {
             lock (_gate)
                 return [.. _topicsMade];
+        }
+    }
+
+    internal IReadOnlyList<string> GroupsNamed
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _groupsNamed];
         }
     }
 
@@ -124,7 +134,7 @@ public sealed class TestWorker
     public string GroupFor(string topic)
     {
         ArgumentException.ThrowIfNullOrEmpty(topic);
-        return _names.Group(CalledIn(topic), Version);
+        return NameGroup(topic, Version);
     }
 
     /// <summary>
@@ -146,8 +156,9 @@ public sealed class TestWorker
             var version = RenewIfFailed();
             if (!_consumers.TryGetValue((topic, mode), out var cached))
             {
+                var group = mode == ConsumeMode.Subscribe ? NameGroup(topic, version) : _names.Group(CalledIn(topic), version);
                 cached = new CachedConsumer(new TestConsumer(
-                    new TestConsumerSetup(cluster.BootstrapServers, topic, _names.Group(CalledIn(topic), version), mode)
+                    new TestConsumerSetup(cluster.BootstrapServers, topic, group, mode)
                     {
                         IsEmbedded = cluster.IsEmbedded,
                         Deadline = _run.Options.ReceiveDeadline,
@@ -256,6 +267,15 @@ public sealed class TestWorker
             _asked.Remove(cached.Consumer);
         }
         _run.InBackground(cached.Consumer.CloseAsync(), $"Closing the consumer of {key.Topic}");
+    }
+
+    /// <summary>Whoever is told the name may join the group: it is deleted at the end of the run.</summary>
+    private string NameGroup(string topic, int version)
+    {
+        var group = _names.Group(CalledIn(topic), version);
+        lock (_gate)
+            _groupsNamed.Add(group);
+        return group;
     }
 
     private string CalledIn(string topic) => _called.GetValueOrDefault(topic, topic);

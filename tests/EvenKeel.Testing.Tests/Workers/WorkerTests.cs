@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using EvenKeel.Kafka;
 using EvenKeel.Kafka.Tests.Native;
 using EvenKeel.Testing.Cluster;
+using EvenKeel.Testing.Topics;
 using EvenKeel.Testing.Workers;
 using Xunit;
 using static EvenKeel.Testing.Tests.Workers.Runs;
@@ -83,10 +84,12 @@ public sealed class WorkerTests : IAsyncLifetime
             await child.ReadFileAsync(Path.Combine(_runs.Folder, "leased"));
             await child.KillAsync();
         }
-        var left = File.ReadAllLines(Path.Combine(_runs.Folder, "leased"))[^1];
+        var left = File.ReadAllLines(Path.Combine(_runs.Folder, "leased"))[1];
+        var leftGroup = File.ReadAllLines(Path.Combine(_runs.Folder, "leased"))[2];
         var old = $"test-orders-w0-{RunIdOf(TimeSpan.FromHours(7))}";
         var recent = $"test-orders-w0-{RunIdOf(TimeSpan.FromHours(5))}";
-        await using var broker = TestBroker.Connect(TestBroker.ExternalAddress!);
+        await using var broker = new ExternalBroker(TestBroker.ExternalAddress!);
+        Assert.Contains(leftGroup, await broker.ListGroupsAsync());
         await broker.CreateTopicAsync(old, 1, Cancellation);
         await broker.CreateTopicAsync(recent, 1, Cancellation);
 
@@ -95,6 +98,7 @@ public sealed class WorkerTests : IAsyncLifetime
             // The end of a run waits for its sweep.
             await next.ClusterAsync(Cancellation);
         }
+        Assert.DoesNotContain(leftGroup, await broker.ListGroupsAsync());
 
         Assert.Equal(KafkaErrorCode.UnknownTopicOrPartition, (await Assert.ThrowsAsync<KafkaException>(
             () => broker.DeleteTopicAsync(left, Cancellation))).Code);
@@ -152,6 +156,10 @@ public sealed class WorkerTests : IAsyncLifetime
         Assert.Equal(id, read);
         Assert.False(RunId.TryOfTopic("relay", new WorkerNames("test", 3, id).Topic("orders", 0), out _));
         Assert.False(RunId.TryOfTopic("test", "test-orders-by-somebody-else", out _));
+        Assert.True(RunId.TryOfGroup("test", new WorkerNames("test", 3, id).Group("orders", 12), out read));
+        Assert.Equal(id, read);
+        Assert.False(RunId.TryOfGroup("relay", new WorkerNames("test", 3, id).Group("orders", 0), out _));
+        Assert.False(RunId.TryOfGroup("test", "test-consumer-w1-by-somebody-else", out _));
     }
 
     [Fact(Explicit = true)]
@@ -162,10 +170,72 @@ public sealed class WorkerTests : IAsyncLifetime
         await using var run = new TestRun(_runs.Options(kind) with { LeaseDirectory = folder });
         var (first, second) = (run.LeaseWorker(), run.LeaseWorker());
         string[] leased = kind == BrokerKinds.Real
-            ? [run.Id, await first.TopicAsync("orders", 1, Cancellation)]
+            ? [run.Id, await first.TopicAsync("orders", 1, Cancellation), await LeaveGroupBehindAsync(first)]
             : [run.Id, $"{first.Number}", $"{second.Number}"];
         ChildProcess.WriteFile(Path.Combine(folder, "leased"), leased);
         await Task.Delay(Timeout.Infinite, Cancellation);
+    }
+
+    [Theory]
+    [InlineData(BrokerKinds.Real)]
+    public async Task Groups_whose_names_were_told_or_joined_are_gone_from_a_real_broker_at_the_end(string kind)
+    {
+        await using var run = _runs.Start(kind);
+        var worker = run.LeaseWorker();
+        var joined = await JoinGroupAsync(worker);
+        await using var broker = new ExternalBroker(TestBroker.ExternalAddress!);
+        Assert.Contains(joined, await broker.ListGroupsAsync());
+        Assert.NotEqual(joined, worker.GroupFor("nobody joins it"));
+
+        await run.DisposeAsync();
+
+        Assert.DoesNotContain(joined, await broker.ListGroupsAsync());
+        Assert.Empty(_runs.Told);
+    }
+
+    [Theory]
+    [InlineData(BrokerKinds.Real)]
+    public async Task A_group_that_still_has_a_member_at_the_end_is_told_and_swept_by_a_later_run(string kind)
+    {
+        await using var run = _runs.Start(kind);
+        var worker = run.LeaseWorker();
+        var topic = await worker.TopicAsync("orders", 1, Cancellation);
+        var group = worker.GroupFor(topic);
+        var member = new TestConsumer(new TestConsumerSetup(TestBroker.ExternalAddress!, topic, group, ConsumeMode.Subscribe)
+        {
+            Deadline = TimeSpan.FromSeconds(30),
+            Cancellation = () => Cancellation,
+        });
+        await member.AskAsync(Cancellation);
+
+        await run.DisposeAsync();
+
+        Assert.Contains(_runs.Told, told => told.Contains(group, StringComparison.Ordinal));
+        await member.CloseAsync();
+        await using (var next = _runs.Start(kind))
+        {
+            // The end of a run waits for its sweep.
+            await next.ClusterAsync(Cancellation);
+        }
+        await using var broker = new ExternalBroker(TestBroker.ExternalAddress!);
+        Assert.DoesNotContain(group, await broker.ListGroupsAsync());
+    }
+
+    private static async Task<string> JoinGroupAsync(TestWorker worker)
+    {
+        var topic = await worker.TopicAsync("orders", 1, Cancellation);
+        return (await worker.ConsumerAsync(topic, ConsumeMode.Subscribe, Cancellation)).Group;
+    }
+
+    /// <summary>The group of a test that failed: its consumer has left, the group stays until the end of the run.</summary>
+    private static async Task<string> LeaveGroupBehindAsync(TestWorker worker)
+    {
+        var test = worker.BeginTest("a failing test");
+        var topic = await worker.TopicAsync("orders", 1, Cancellation);
+        var consumer = await worker.ConsumerAsync(topic, ConsumeMode.Subscribe, Cancellation);
+        test.End(hasFailed: true);
+        await consumer.CloseAsync();
+        return consumer.Group;
     }
 
     private static RunId RunIdOf(TimeSpan age) => RunId.New(new FixedTime(TimeProvider.System.GetUtcNow() - age));
