@@ -9,16 +9,10 @@ namespace OrderTests;
 public sealed class PlacingTests(OrderHost host) : PlacingScenario(new WorkerStage(host)), IClassFixture<OrderHost>;
 
 [KafkaTest]
-public sealed class RefusalTests(OrderHost host) : RefusalScenario(new WorkerStage(host)), IClassFixture<OrderHost>;
-
-[KafkaTest]
 public sealed class PaymentTests(OrderHost host) : PaymentScenario(new WorkerStage(host)), IClassFixture<OrderHost>;
 
 [KafkaTest]
 public sealed class RefundTests(OrderHost host) : RefundScenario(new WorkerStage(host)), IClassFixture<OrderHost>;
 
 [KafkaTest]
-public sealed class CancelTests(OrderHost host) : CancelScenario(new WorkerStage(host)), IClassFixture<OrderHost>;
-
-[KafkaTest]
-public sealed class LookupTests(OrderHost host) : LookupScenario(new WorkerStage(host)), IClassFixture<OrderHost>;
+public sealed class BookTests(OrderHost host) : BookScenario(new WorkerStage(host)), IClassFixture<OrderHost>;

@@ -7,12 +7,8 @@ namespace OrderTests;
 
 public sealed class PlacingTests(OrdersDatabase database) : PlacingScenario(new FreshStage(database));
 
-public sealed class RefusalTests(OrdersDatabase database) : RefusalScenario(new FreshStage(database));
-
 public sealed class PaymentTests(OrdersDatabase database) : PaymentScenario(new FreshStage(database));
 
 public sealed class RefundTests(OrdersDatabase database) : RefundScenario(new FreshStage(database));
 
-public sealed class CancelTests(OrdersDatabase database) : CancelScenario(new FreshStage(database));
-
-public sealed class LookupTests(OrdersDatabase database) : LookupScenario(new FreshStage(database));
+public sealed class BookTests(OrdersDatabase database) : BookScenario(new FreshStage(database));
