@@ -48,7 +48,7 @@ public sealed class LoginPageTests : IDisposable
         await tab.GoAsync(server.Address);
         await tab.UntilAsync("document.getElementById('law-stored').textContent === '2'");
         await tab.AskAsync("document.getElementById('logout').click()");
-        await tab.UntilAsync("document.getElementById('login').open && document.getElementById('law-stored').textContent === '–'");
+        await tab.UntilAsync("document.getElementById('login')?.open && document.getElementById('law-stored').textContent === '–'");
         Assert.DoesNotContain(tab.Complaints, complaint => !complaint.Contains("40", StringComparison.Ordinal));
     }
 }

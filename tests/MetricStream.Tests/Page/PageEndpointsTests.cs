@@ -70,7 +70,16 @@ public sealed class PageEndpointsTests : IAsyncLifetime
         Assert.Contains("default-src 'none'", policy, StringComparison.Ordinal);
         Assert.Contains("script-src 'self';", policy, StringComparison.Ordinal);
         Assert.Contains("frame-ancestors 'none'", policy, StringComparison.Ordinal);
-        Assert.Equal(["nosniff"], answer.Headers.GetValues("X-Content-Type-Options"));
+        Assert.Contains("form-action 'none'", policy, StringComparison.Ordinal);
+        Assert.Contains("base-uri 'none'", policy, StringComparison.Ordinal);
+        foreach (var (name, value) in new[]
+        {
+            ("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "DENY"), ("Referrer-Policy", "no-referrer"),
+            ("Cross-Origin-Opener-Policy", "same-origin"),
+        })
+        {
+            Assert.Equal([value], answer.Headers.GetValues(name));
+        }
         return (answer, await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
     }
 }

@@ -30,7 +30,8 @@ internal sealed partial class ServedProcess : IAsyncDisposable
     public static string Executable { get; } =
         Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "MetricStream.exe" : "MetricStream");
 
-    public HttpClient Client { get; } = new() { Timeout = Patience };
+    /// <summary>Keeps no cookies: each request carries what it is given.</summary>
+    public HttpClient Client { get; } = new(new SocketsHttpHandler { UseCookies = false }) { Timeout = Patience };
 
     public Uri Address => Client.BaseAddress!;
 
