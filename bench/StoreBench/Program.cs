@@ -4,7 +4,8 @@ using System.Text;
 using MetricStream.Queueing;
 using MetricStream.Storing;
 
-// Batches of 3 metrics a second into a fresh store, one writer alone, by number of series and batches per transaction.
+// Batches of 3 metrics a second into a fresh store, one writer alone, by number of series and batches per transaction; then the roll-ups of
+// what was written, and batches whose every sample comes late for them, at most so many as before.
 // Bodies are made beforehand, as intake posts them; the process's CPU time beside the wall time tells computing from waiting for the disk.
 //   dotnet run -c Release --project bench/StoreBench [-- SECONDS_PER_CASE [FOLDER]]
 
@@ -15,8 +16,8 @@ try
 {
     _ = Measure(60, 500, 1, folder.FullName);
     Console.WriteLine("| series | batches/transaction | batches/s | us/batch | CPU us/batch | KB allocated/batch | "
-        + "file bytes/batch | expiry step ms, mean / longest |");
-    Console.WriteLine("|---|---|---|---|---|---|---|---|");
+        + "file bytes/batch | roll-up us/batch | roll-up step ms, mean / longest | late batches/s | expiry step ms, mean / longest |");
+    Console.WriteLine("|---|---|---|---|---|---|---|---|---|---|---|");
     foreach (var series in (int[])[60, 10_000])
     {
         foreach (var size in (int[])[500, 5_000])
@@ -31,59 +32,40 @@ finally
 static string Measure(int series, int batchesPerTransaction, double seconds, string folder)
 {
     var path = Path.Combine(folder, $"{series}-{batchesPerTransaction}.db");
-    var bodies = Bodies(series);
     using var store = SqliteMetricStore.Open(path);
-    var records = new List<StoreRecord>(batchesPerTransaction);
-    var position = 0L;
-    var arrived = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
-    var inStore = new Stopwatch();
-    var cpu = TimeSpan.Zero;
-    var allocated = 0L;
-    while (inStore.Elapsed.TotalSeconds < seconds)
-    {
-        records.Clear();
-        for (var i = 0; i < batchesPerTransaction; i++, position++)
-        {
-            var client = $"client-{position % 64}";
-            var id = Guid.CreateVersion7().ToString("N");
-            var batch = new BatchRecord(
-                BatchRecordKind.Batch, arrived + position / 50, 3, Encoding.ASCII.GetBytes(client), Encoding.ASCII.GetBytes(id),
-                bodies[(int)(position % bodies.Length)]);
-            records.Add(new StoreRecord(position, batch, batch.Body));
-        }
-
-        var cpuBefore = Environment.CpuUsage.TotalTime;
-        var allocatedBefore = GC.GetAllocatedBytesForCurrentThread();
-        inStore.Start();
-        store.Write(new StoreTransaction("file:bench", position, 0, records));
-        inStore.Stop();
-        cpu += Environment.CpuUsage.TotalTime - cpuBefore;
-        allocated += GC.GetAllocatedBytesForCurrentThread() - allocatedBefore;
-    }
-
+    var load = new Load(store, Bodies(series), batchesPerTransaction);
+    var cpu = Environment.CpuUsage.TotalTime;
+    var allocated = GC.GetAllocatedBytesForCurrentThread();
+    var inStore = load.Write(TimeSpan.FromSeconds(seconds), int.MaxValue);
+    cpu = Environment.CpuUsage.TotalTime - cpu - load.Making;
+    var batches = load.Position;
+    allocated = GC.GetAllocatedBytesForCurrentThread() - allocated - load.MakingBytes;
     var bytes = new FileInfo(path).Length;
-    var (steps, total, longest) = ExpireAll(store);
+    var (rollUps, rollingUp, longestRollUp) = Steps(() => store.RollUp(load.Now + Rollup.Hour, RollupRounds.SamplesPerStep).More);
+    var late = load.Write(TimeSpan.FromSeconds(seconds), batches);
+    var lateRate = (load.Position - batches) / late.TotalSeconds;
+    // Everything is too old: each step of the retention's size holds the writer for so long.
+    var (steps, total, longest) = Steps(() => store.Expire(long.MaxValue, long.MaxValue, Retention.RowsPerStep).More);
     return string.Create(
         CultureInfo.InvariantCulture,
-        $"| {series} | {batchesPerTransaction} | {position / inStore.Elapsed.TotalSeconds:N0} | " +
-        $"{inStore.Elapsed.TotalMicroseconds / position:N1} | " +
-        $"{cpu.TotalMicroseconds / position:N1} | {allocated / 1024.0 / position:N2} | {bytes / position} | " +
-        $"{total.TotalMilliseconds / steps:N1} / {longest.TotalMilliseconds:N0} |");
+        $"| {series} | {batchesPerTransaction} | {batches / inStore.TotalSeconds:N0} | {inStore.TotalMicroseconds / batches:N1} | " +
+        $"{cpu.TotalMicroseconds / batches:N1} | {allocated / 1024.0 / batches:N2} | {bytes / batches} | " +
+        $"{rollingUp.TotalMicroseconds / batches:N1} | {rollingUp.TotalMilliseconds / rollUps:N1} / {longestRollUp.TotalMilliseconds:N0} | " +
+        $"{lateRate:N0} | {total.TotalMilliseconds / steps:N1} / {longest.TotalMilliseconds:N0} |");
 }
 
-// Everything is too old: each step of the retention's size holds the writer for so long.
-static (int Steps, TimeSpan Total, TimeSpan Longest) ExpireAll(SqliteMetricStore store)
+static (int Steps, TimeSpan Total, TimeSpan Longest) Steps(Func<bool> step)
 {
     var (steps, total, longest) = (0, TimeSpan.Zero, TimeSpan.Zero);
-    ExpiryStep step;
+    bool more;
     do
     {
         var start = Stopwatch.GetTimestamp();
-        step = store.Expire(long.MaxValue, long.MaxValue, Retention.RowsPerStep);
+        more = step();
         var elapsed = Stopwatch.GetElapsedTime(start);
         (steps, total, longest) = (steps + 1, total + elapsed, elapsed > longest ? elapsed : longest);
     }
-    while (step.More && steps < 500);
+    while (more && steps < 2000);
     return (steps, total, longest);
 }
 
@@ -103,4 +85,48 @@ static byte[][] Bodies(int series)
     }
 
     return bodies;
+}
+
+/// <summary>Batches as intake posts them, written into one store.</summary>
+internal sealed class Load(SqliteMetricStore store, byte[][] bodies, int batchesPerTransaction)
+{
+    private readonly long _begin = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
+
+    public long Position { get; private set; }
+
+    public long Now => _begin + Position / 50;
+
+    /// <summary>What making the records cost, apart from the store.</summary>
+    public TimeSpan Making { get; private set; }
+
+    public long MakingBytes { get; private set; }
+
+    /// <summary>Writes for so long, or so many more; the time in the store.</summary>
+    public TimeSpan Write(TimeSpan atMost, long batches)
+    {
+        var records = new List<StoreRecord>(batchesPerTransaction);
+        var inStore = new Stopwatch();
+        for (var first = Position; inStore.Elapsed < atMost && Position - first < batches;)
+        {
+            var (cpu, allocated) = (Environment.CpuUsage.TotalTime, GC.GetAllocatedBytesForCurrentThread());
+            records.Clear();
+            // The second time the samples lie where the first ones did.
+            for (var i = 0; i < batchesPerTransaction; i++, Position++)
+            {
+                var id = Guid.CreateVersion7().ToString("N");
+                var batch = new BatchRecord(
+                    BatchRecordKind.Batch, _begin + (Position - first) / 50, 3, Encoding.ASCII.GetBytes($"client-{Position % 64}"),
+                    Encoding.ASCII.GetBytes(id), bodies[(int)(Position % bodies.Length)]);
+                records.Add(new StoreRecord(Position, batch, batch.Body));
+            }
+
+            Making += Environment.CpuUsage.TotalTime - cpu;
+            MakingBytes += GC.GetAllocatedBytesForCurrentThread() - allocated;
+            inStore.Start();
+            store.Write(new StoreTransaction("file:bench", Position, 0, records));
+            inStore.Stop();
+        }
+
+        return inStore.Elapsed;
+    }
 }

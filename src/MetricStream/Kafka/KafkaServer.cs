@@ -103,9 +103,8 @@ internal static partial class KafkaServer
     private static StoreUpkeep Upkeep(WebApplication app, ServeSettings settings, KafkaParts parts, IntakeLedger ledger)
     {
         var logs = app.Services.GetRequiredService<ILoggerFactory>();
-        var windows = new RetentionWindows { Samples = settings.Retention, BatchIds = settings.IdWindow };
-        var retention = new Retention(parts.Store ?? parts.File, windows, TimeProvider.System, logs.CreateLogger<Retention>());
-        return new StoreUpkeep(parts.File, ledger, retention, TimeProvider.System, logs.CreateLogger("MetricStream"));
+        var rounds = StoreUpkeep.Rounds(parts.Store ?? parts.File, settings, TimeProvider.System, logs);
+        return new StoreUpkeep(parts.File, ledger, rounds, TimeProvider.System, logs.CreateLogger("MetricStream"));
     }
 
     private static MetricsEndpoint Intake(

@@ -50,9 +50,8 @@ internal static partial class Server
         var ledger = new IntakeLedger();
         var batches = new FileBatchQueue(queue);
         using var loop = store is null ? null : OrRefuse(() => new StoreLoop(queue, store, time, log));
-        var windows = new RetentionWindows { Samples = settings.Retention, BatchIds = settings.IdWindow };
-        using var upkeep = new StoreUpkeep(
-            file, ledger, new Retention(file, windows, time, app.Services.GetRequiredService<ILogger<Retention>>()), time, log);
+        var rounds = StoreUpkeep.Rounds(file, settings, time, app.Services.GetRequiredService<ILoggerFactory>());
+        using var upkeep = new StoreUpkeep(file, ledger, rounds, time, log);
         var state = OrRefuse(() => new ServerState(settings, queue, batches, file, ledger) { Loop = loop });
         var options = new IntakeOptions
         {

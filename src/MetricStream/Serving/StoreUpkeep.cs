@@ -3,31 +3,45 @@ using MetricStream.Storing;
 
 namespace MetricStream.Serving;
 
-/// <summary>What the store needs beside batches: what intake refused, every second and once more at the end, and expiry.</summary>
+/// <summary>What the store needs beside batches: what intake refused, every second and once more at the end, and the rounds that expire
+/// and roll up its samples.</summary>
 internal sealed partial class StoreUpkeep : IDisposable
 {
     private static readonly TimeSpan SaveEvery = TimeSpan.FromSeconds(1);
 
     private readonly IMetricStore _store;
     private readonly IntakeLedger _ledger;
-    private readonly Retention _retention;
+    private readonly IReadOnlyList<Func<CancellationToken, Task>> _rounds;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly CancellationTokenSource _stop = new();
     private Task _running = Task.CompletedTask;
 
-    public StoreUpkeep(IMetricStore store, IntakeLedger ledger, Retention retention, TimeProvider time, ILogger log)
+    public StoreUpkeep(
+        IMetricStore store, IntakeLedger ledger, IReadOnlyList<Func<CancellationToken, Task>> rounds, TimeProvider time, ILogger log)
     {
         _store = store;
         _ledger = ledger;
-        _retention = retention;
+        _rounds = rounds;
         _time = time;
         _log = log;
     }
 
-    public void Start() => _running = Task.WhenAll(_retention.RunAsync(_stop.Token), SaveRejectionsAsync());
+    public void Start() => _running = Task.WhenAll([.. _rounds.Select(run => run(_stop.Token)), SaveRejectionsAsync()]);
 
-    /// <summary>Ends both and saves what is left to save.</summary>
+    /// <summary>The rounds over a store: expiry in its windows, and roll-ups.</summary>
+    public static IReadOnlyList<Func<CancellationToken, Task>> Rounds(
+        IMetricStore store, ServeSettings settings, TimeProvider time, ILoggerFactory logs)
+    {
+        var windows = new RetentionWindows { Samples = settings.Retention, BatchIds = settings.IdWindow };
+        return
+        [
+            new Retention(store, windows, time, logs.CreateLogger<Retention>()).RunAsync,
+            new RollupRounds(store, time, logs.CreateLogger<RollupRounds>()).RunAsync,
+        ];
+    }
+
+    /// <summary>Ends them and saves what is left to save.</summary>
     public async Task StopAsync()
     {
         await _stop.CancelAsync();

@@ -1,8 +1,9 @@
 namespace MetricStream.Storing;
 
 /// <summary>
-/// Folds the samples of one series, in the order of their times, into buckets of <paramref name="stepMs"/> aligned to the epoch and
-/// stamped with their start. Buckets without a value are left out; samples that are NaN take no part.
+/// Folds the samples of one series, in the order of their times, into buckets of a step aligned to the epoch and stamped with their start.
+/// Buckets without a value are left out; samples that are NaN take no part. It takes kept roll-ups in the place of their samples: where
+/// the step is made of whole minutes or hours, samples go through those first, so that the answer is the same to the last bit.
 /// </summary>
 /// <remarks>
 /// <see cref="Aggregation.Rate"/> is per second. Each sample is compared with the one before it in the queried range, which may lie in an
@@ -10,84 +11,63 @@ namespace MetricStream.Storing;
 /// A bucket's rate is the sum of those increases over the seconds between its last sample and the sample before its first.
 /// The first sample of the range has none before it and adds nothing; a bucket in which no time passed has no rate.
 /// </remarks>
-internal sealed class BucketFold(long stepMs, Aggregation aggregation)
+internal sealed class BucketFold
 {
-    private long _start;
-    private int _count;
-    private double _sum;
-    private double _min;
-    private double _max;
-    private double _last;
+    private readonly Aggregation _aggregation;
+    private readonly RollupFold? _minutes;
+    private readonly RollupFold? _hours;
+    private readonly RollupFold _steps;
 
-    // Rate: the sample before the current one, over all buckets, and where the current bucket's time began.
-    private bool _hasPrevious;
-    private long _previousTime;
-    private double _previousValue;
-    private double _increase;
-    private long _elapsedMs;
+    // Rate: the bucket before the current one.
+    private Rollup _previous;
+
+    public BucketFold(long stepMs, Aggregation aggregation)
+    {
+        _aggregation = aggregation;
+        _steps = new RollupFold(stepMs, Take);
+        _hours = stepMs % Rollup.Hour == 0 ? new RollupFold(Rollup.Hour, hour => _steps.Add(hour)) : null;
+        _minutes = stepMs % Rollup.Minute == 0 ? new RollupFold(Rollup.Minute, minute => (_hours ?? _steps).Add(minute)) : null;
+    }
 
     /// <summary>The buckets that are complete.</summary>
     public List<SamplePoint> Points { get; } = [];
 
-    public void Add(long time, double value)
-    {
-        if (double.IsNaN(value))
-            return;
-        var start = time - Modulo(time, stepMs);
-        if (_count > 0 && start != _start)
-            End();
-        if (_count == 0)
-            Begin(start, value);
-        _count++;
-        _sum += value;
-        _min = Math.Min(_min, value);
-        _max = Math.Max(_max, value);
-        _last = value;
-        if (_hasPrevious)
-        {
-            _increase += value >= _previousValue ? value - _previousValue : value;
-            _elapsedMs += time - _previousTime;
-        }
+    public void Add(long time, double value) => (_minutes ?? _steps).Add(time, value);
 
-        _hasPrevious = true;
-        _previousTime = time;
-        _previousValue = value;
+    /// <summary>Takes a kept roll-up of <paramref name="span"/>, of which the step is a multiple.</summary>
+    public void Add(in Rollup kept, long span)
+    {
+        _minutes?.End();
+        if (span == Rollup.Hour)
+            _hours?.End();
+        (span == Rollup.Minute ? _hours ?? _steps : _steps).Add(kept);
     }
 
     /// <summary>Completes the bucket under way, if there is one.</summary>
     public void End()
     {
-        if (_count == 0)
-            return;
-        if (aggregation != Aggregation.Rate || _elapsedMs > 0)
-            Points.Add(new SamplePoint(_start, Value()));
-        _count = 0;
+        _minutes?.End();
+        _hours?.End();
+        _steps.End();
     }
 
-    private void Begin(long start, double value)
+    private void Take(Rollup bucket)
     {
-        _start = start;
-        _sum = 0;
-        _min = _max = value;
-        _increase = 0;
-        _elapsedMs = 0;
+        var elapsedMs = bucket.LastTime - (_previous.Count > 0 ? _previous.LastTime : bucket.FirstTime);
+        if (_aggregation != Aggregation.Rate || elapsedMs > 0)
+            Points.Add(new SamplePoint(bucket.Start, Value(bucket, elapsedMs)));
+        _previous = bucket;
     }
 
-    private double Value() => aggregation switch
+    private double Value(in Rollup bucket, long elapsedMs) => _aggregation switch
     {
-        Aggregation.Avg => _sum / _count,
-        Aggregation.Min => _min,
-        Aggregation.Max => _max,
-        Aggregation.Sum => _sum,
-        Aggregation.Last => _last,
-        Aggregation.Rate => _increase / (_elapsedMs / 1000.0),
-        _ => throw new InvalidOperationException($"No fold for the aggregation {aggregation}."),
+        Aggregation.Avg => bucket.Sum / bucket.Count,
+        Aggregation.Min => bucket.Min,
+        Aggregation.Max => bucket.Max,
+        Aggregation.Sum => bucket.Sum,
+        Aggregation.Last => bucket.Last,
+        Aggregation.Rate =>
+            ((_previous.Count > 0 ? Rollup.Rise(_previous.Last, bucket.First) : 0) + bucket.Increase) / (elapsedMs / 1000.0),
+        _ => throw new InvalidOperationException($"No fold for the aggregation {_aggregation}."),
     };
-
-    // Of the mathematical kind, so that times before 1970 are aligned downwards too.
-    private static long Modulo(long value, long divisor)
-    {
-        var remainder = value % divisor;
-        return remainder < 0 ? remainder + divisor : remainder;
-    }
 }

@@ -2,7 +2,8 @@ namespace MetricStream.Storing;
 
 /// <summary>
 /// Removes what is too old, step by step: batches by their arrival, samples by walking the series in the order of their ids.
-/// A series without samples is removed with them. Writer only, inside a transaction that its owner opened.
+/// The roll-ups of a series go with its samples, that of the bucket which is cut in two included; a series without samples goes itself.
+/// Writer only, inside a transaction that its owner opened.
 /// </summary>
 internal sealed class Expiry(Database database)
 {
@@ -22,6 +23,14 @@ internal sealed class Expiry(Database database)
             (SELECT series, time, ordinal FROM samples WHERE series = ? AND time < ? ORDER BY time, ordinal LIMIT ?)
         """);
 
+    private readonly SqliteStatement _expiredBefore = database.Prepare(
+        "UPDATE rollup_state SET expired_before = ?1 WHERE expired_before < ?1");
+
+    private readonly SqliteStatement _deleteRollups = database.Prepare("""
+        DELETE FROM rollups WHERE (series, span, start) IN
+            (SELECT series, span, start FROM rollups WHERE series = ? AND span = ? AND start < ? ORDER BY start LIMIT ?)
+        """);
+
     private readonly SqliteStatement _updateTotal = database.Prepare("UPDATE series_totals SET samples = samples - ? WHERE series = ?");
     private readonly SqliteStatement _deleteTotal = database.Prepare("DELETE FROM series_totals WHERE series = ?");
     private readonly SqliteStatement _deleteSeries = database.Prepare("DELETE FROM series WHERE id = ?");
@@ -36,6 +45,8 @@ internal sealed class Expiry(Database database)
     {
         RemovedKeys.Clear();
         _doneAfterStep = _done;
+        // From here on queries take nothing before it from roll-ups.
+        _expiredBefore.Bind(1, samplesBefore).Run();
         _deleteBatches.Bind(1, batchesBefore).Bind(2, limit).Run();
         var batches = database.Changes;
         _deleteSettled.Bind(1, batchesBefore).Bind(2, limit).Run();
@@ -74,17 +85,25 @@ internal sealed class Expiry(Database database)
             _updateTotal.Bind(1, removed).Bind(2, series).Run();
         }
 
-        var first = First(series);
-        if (first is null)
+        foreach (var span in (ReadOnlySpan<long>)[Rollup.Minute, Rollup.Hour])
+        {
+            if (removed == limit)
+                return removed;
+            _deleteRollups.Bind(1, series).Bind(2, span).Bind(3, before).Bind(4, limit - removed).Run();
+            removed += database.Changes;
+        }
+
+        // With the limit used up something old may be left: the next step comes back to this series.
+        if (removed == limit)
+            return removed;
+        if (First(series) is null)
         {
             _deleteTotal.Bind(1, series).Run();
             _deleteSeries.Bind(1, series).Run();
             RemovedKeys.Add(key);
         }
 
-        // With old samples left the limit is used up: the next step comes back to this series.
-        if (first is null || first >= before)
-            _doneAfterStep = series;
+        _doneAfterStep = series;
         return removed;
     }
 

@@ -5,7 +5,7 @@ namespace MetricStream.Storing;
 /// <summary>
 /// Where acknowledged batches end: samples to query, batches to list, the counters of the conservation law, and the position of
 /// every source, all in one transaction. A source is one log that is read in order (<c>file:{queue id}</c>, later one per Kafka partition).
-/// SQLite implements it; PostgreSQL follows. One writer calls <see cref="Write"/>; everything else may be called from any thread.
+/// A file of SQLite implements it, and PostgreSQL. One writer calls <see cref="Write"/>; everything else may be called from any thread.
 /// </summary>
 internal interface IMetricStore : IDisposable
 {
@@ -74,6 +74,14 @@ internal interface IMetricStore : IDisposable
     /// only the round after it covers every series again.
     /// </summary>
     ExpiryStep Expire(long samplesBefore, long batchesBefore, int limit);
+
+    /// <summary>
+    /// One step of a round that folds samples before <paramref name="closeBefore"/> (Unix ms) into roll-ups of a minute and of an hour,
+    /// from which <see cref="Query"/> answers long ranges: reads about <paramref name="limit"/> samples, or the one minute that has more.
+    /// Call again while <see cref="RollupStep.More"/>. Samples that come later for such a time are folded in by a later round; until then
+    /// queries take their minutes from the samples.
+    /// </summary>
+    RollupStep RollUp(long closeBefore, int limit);
 }
 
 /// <summary>One read of a source: its records in order, how many were damaged and skipped, and the position after it.</summary>

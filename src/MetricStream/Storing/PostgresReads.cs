@@ -97,10 +97,12 @@ internal sealed class PostgresReads(PostgresSession session, StoreLimits limits,
     {
         var answer = new List<SeriesPoints>();
         var room = limits.QueryPoints;
+        var plan = query.StepMs is null ? null : RollupPlan.Of(query, PostgresRollups.State(connection), limits.RollupRangeMs);
         foreach (var series in Matching(connection, query.Filter, cancellation))
         {
             cancellation.ThrowIfCancellationRequested();
-            var points = Points(connection, series.Id, query, room);
+            var points = query.StepMs is { } step
+                ? Buckets(connection, series.Id, query, (step, plan), room) : Raw(connection, series.Id, query, room);
             room -= points.Count;
             if (points.Count > 0)
                 answer.Add(new SeriesPoints(series.Name, series.Tags, points));
@@ -196,27 +198,70 @@ internal sealed class PostgresReads(PostgresSession session, StoreLimits limits,
         return matching;
     }
 
-    private List<SamplePoint> Points(NpgsqlConnection connection, long series, SampleQuery query, int room)
+    private List<SamplePoint> Raw(NpgsqlConnection connection, long series, SampleQuery query, int room)
     {
         var points = new List<SamplePoint>();
-        var buckets = query.StepMs is { } step ? new BucketFold(step, query.Aggregation) : null;
-        using var command = connection.Command(
-            "SELECT time, value FROM samples WHERE series = $1 AND time >= $2 AND time < $3 ORDER BY time, ordinal",
-            series, query.From, query.To);
-        using var rows = command.ExecuteReader();
-        while (rows.Read())
+        EachSample(connection, series, query.From, query.To, (time, value) =>
         {
-            if (buckets is not null)
-                buckets.Add(rows.GetInt64(0), rows.GetDouble(1));
-            else
-                points.Add(new SamplePoint(rows.GetInt64(0), rows.GetDouble(1)));
-            if ((buckets?.Points ?? points).Count > room)
+            if (points.Count == room)
                 throw MatchingSeries.TooManyPoints(query, limits);
+            points.Add(new SamplePoint(time, value));
+        });
+        return points;
+    }
+
+    private List<SamplePoint> Buckets(
+        NpgsqlConnection connection, long series, SampleQuery query, (long StepMs, RollupPlan? Plan) how, int room)
+    {
+        var buckets = new BucketFold(how.StepMs, query.Aggregation);
+        foreach (var (kept, from, to) in RollupPlan.Pieces(query, how.Plan, how.Plan is { } plan ? Late(connection, series, plan) : []))
+        {
+            if (kept is { } rollups)
+                EachRollup(connection, series, (rollups.Span, from, to), rollup => { buckets.Add(rollup, rollups.Span); Check(); });
+            else
+                EachSample(connection, series, from, to, (time, value) => { buckets.Add(time, value); Check(); });
         }
 
-        buckets?.End();
-        return (buckets?.Points ?? points).Count > room
-            ? throw MatchingSeries.TooManyPoints(query, limits) : buckets?.Points ?? points;
+        buckets.End();
+        Check();
+        return buckets.Points;
+
+        void Check()
+        {
+            if (buckets.Points.Count > room)
+                throw MatchingSeries.TooManyPoints(query, limits);
+        }
+    }
+
+    private static void EachSample(NpgsqlConnection connection, long series, long from, long to, Action<long, double> take)
+    {
+        using var command = connection.Command(
+            "SELECT time, value FROM samples WHERE series = $1 AND time >= $2 AND time < $3 ORDER BY time, ordinal", series, from, to);
+        using var rows = command.ExecuteReader();
+        while (rows.Read())
+            take(rows.GetInt64(0), rows.GetDouble(1));
+    }
+
+    private static void EachRollup(
+        NpgsqlConnection connection, long series, (long Span, long From, long To) of, Action<Rollup> take)
+    {
+        using var command = connection.Command(
+            $"SELECT {PostgresRollups.Columns} FROM rollups WHERE series = $1 AND span = $2 AND start >= $3 AND start < $4 ORDER BY start",
+            series, of.Span, of.From, of.To);
+        using var rows = command.ExecuteReader();
+        while (rows.Read())
+            take(PostgresRollups.Read(rows));
+    }
+
+    private static List<long> Late(NpgsqlConnection connection, long series, in RollupPlan plan)
+    {
+        var minutes = new List<long>();
+        using var command = connection.Command(
+            "SELECT minute FROM late WHERE series = $1 AND minute >= $2 AND minute < $3 ORDER BY minute", series, plan.From, plan.To);
+        using var rows = command.ExecuteReader();
+        while (rows.Read())
+            minutes.Add(rows.GetInt64(0));
+        return minutes;
     }
 
     private static long? Id(NpgsqlConnection connection, string sql, params object[] values)

@@ -12,13 +12,13 @@ internal static class PostgresSchema
     private const long StartersLock = 0x4D535452;
 
     // Steps[n] leads from version n to n + 1. Released entries are never edited.
-    private static readonly string[] Steps = [Version1];
+    private static readonly string[] Steps = [Version1, Version2];
 
     /// <summary>
     /// As in <see cref="StoreSchema"/>, but for what several servers share: counters and acceptances are kept by the server that stored,
     /// so that two of them never wait for one row; a series stays when its samples are gone, because every server remembers its number.
     /// </summary>
-    private const string Version1 = """
+    internal const string Version1 = """
         CREATE TABLE sources(
             id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, source text COLLATE "C" NOT NULL UNIQUE, position bigint NOT NULL,
             quarantined bigint NOT NULL DEFAULT 0, fence bigint NOT NULL DEFAULT 0, owner text,
@@ -57,6 +57,20 @@ internal static class PostgresSchema
         CREATE TABLE counters(
             stored_by text COLLATE "C" PRIMARY KEY, stored bigint NOT NULL DEFAULT 0, duplicates bigint NOT NULL DEFAULT 0,
             dead_lettered bigint NOT NULL DEFAULT 0, rejected bigint NOT NULL DEFAULT 0, replays bigint NOT NULL DEFAULT 0);
+        """;
+
+    /// <summary>As version 3 in <see cref="StoreSchema"/>; the state is a row for each number, because writers hold the one that says what
+    /// is closed.</summary>
+    internal const string Version2 = """
+        CREATE TABLE rollups(
+            series bigint NOT NULL, span bigint NOT NULL, start bigint NOT NULL, count bigint NOT NULL, min double precision NOT NULL,
+            max double precision NOT NULL, sum double precision NOT NULL, first_time bigint NOT NULL, first double precision NOT NULL,
+            last_time bigint NOT NULL, last double precision NOT NULL, increase double precision NOT NULL,
+            PRIMARY KEY (series, span, start));
+        CREATE TABLE late(series bigint NOT NULL, minute bigint NOT NULL, PRIMARY KEY (series, minute));
+        CREATE TABLE rollup_state(name text PRIMARY KEY, value bigint NOT NULL);
+        INSERT INTO rollup_state VALUES ('closed', -63999997200000), ('rolled', -63999997200000), ('expired', -63999997200000),
+            ('walking', 0), ('series', 0), ('time', 0);
         """;
 
     /// <summary>Makes what is missing, all of it or nothing.</summary>

@@ -66,6 +66,7 @@ internal sealed class PostgresWriter(PostgresKeys keys, string storedBy)
 
         // 4. Samples, sums and the position.
         CopySamples(connection, fresh.Where(record => record.IsStored));
+        MarkLate(connection, fresh.Where(record => record.IsStored));
         WriteSums(connection);
         WriteSource(connection, transaction, (source, position, fresh.Count));
         return new StoreReceipt(_stored, _duplicates, _deadLettered);
@@ -306,6 +307,23 @@ internal sealed class PostgresWriter(PostgresKeys keys, string storedBy)
         }
 
         copy.Complete();
+    }
+
+    /// <summary>Samples of times that were rolled up already: their minutes are rolled up anew. The row that says what is closed, and the
+    /// marks, are held until the commit: whoever rolls up sees these samples, or finds the marks.</summary>
+    private void MarkLate(NpgsqlConnection connection, IEnumerable<PostgresRecord> stored)
+    {
+        var closedUntil = connection.Number("SELECT value FROM rollup_state WHERE name = 'closed' FOR SHARE");
+        var late = new SortedSet<(long Series, long Minute)>(stored.SelectMany(record => record.Metrics)
+            .Where(metric => metric.UnixMs < closedUntil)
+            .Select(metric => (keys.Series(metric.Key), Rollup.Floor(metric.UnixMs, Rollup.Minute))));
+        if (late.Count > 0)
+        {
+            connection.Run("""
+                INSERT INTO late(series, minute) SELECT * FROM unnest($1, $2)
+                ON CONFLICT (series, minute) DO UPDATE SET minute = excluded.minute
+                """, late.Select(mark => mark.Series).ToArray(), late.Select(mark => mark.Minute).ToArray());
+        }
     }
 
     // Clients in the order of their numbers, so that two servers that share some do not wait for each other in a circle.

@@ -19,6 +19,7 @@ internal sealed class SampleWriter
     // One transaction.
     private readonly List<PendingSample> _samples = [];
     private readonly List<ParsedMetric> _parsed = [];
+    private long _closedUntil;
 
     private readonly SqliteStatement _selectSeries;
     private readonly SqliteStatement _insertSeries;
@@ -27,6 +28,7 @@ internal sealed class SampleWriter
     private readonly SqliteStatement _insertSample;
     private readonly SqliteStatement _insertSamples;
     private readonly SqliteStatement _selectOrdinal;
+    private readonly SqliteStatement _markLate;
 
     public SampleWriter(Database database, int rememberedRows)
     {
@@ -38,7 +40,8 @@ internal sealed class SampleWriter
         _updateTotal = database.Prepare("UPDATE series_totals SET samples = samples + ? WHERE series = ?");
         _insertSample = database.Prepare(InsertSamplesSql(1));
         _insertSamples = database.Prepare(InsertSamplesSql(SamplesPerInsert));
-        _selectOrdinal = database.Prepare("SELECT next_ordinal FROM counters");
+        _selectOrdinal = database.Prepare("SELECT next_ordinal, (SELECT closed_until FROM rollup_state) FROM counters");
+        _markLate = database.Prepare("INSERT OR IGNORE INTO late(series, minute) VALUES (?, ?)");
     }
 
     public int RememberedSeries => _series.Count;
@@ -54,6 +57,7 @@ internal sealed class SampleWriter
         _samples.Clear();
         _selectOrdinal.Step();
         NextOrdinal = _selectOrdinal.Long(0);
+        _closedUntil = _selectOrdinal.Long(1);
         _selectOrdinal.Reset();
     }
 
@@ -102,6 +106,20 @@ internal sealed class SampleWriter
         InsertSamples();
         foreach (var series in _series.Touched())
             _updateTotal.Bind(1, series.Added).Bind(2, series.Id).Run();
+        MarkLate();
+    }
+
+    /// <summary>Samples of times that were rolled up already: their minutes are rolled up anew.</summary>
+    private void MarkLate()
+    {
+        var (series, minute) = (0L, 0L);
+        foreach (var sample in _samples)
+        {
+            if (sample.UnixMs >= _closedUntil || (sample.Series == series && Rollup.Floor(sample.UnixMs, Rollup.Minute) == minute))
+                continue;
+            (series, minute) = (sample.Series, Rollup.Floor(sample.UnixMs, Rollup.Minute));
+            _markLate.Bind(1, series).Bind(2, minute).Run();
+        }
     }
 
     private void InsertSamples()

@@ -21,6 +21,7 @@ internal sealed class SqliteMetricStore : IMetricStore
     private readonly Database _database;
     private readonly TransactionWriter _writer;
     private readonly Expiry _expiry;
+    private readonly SqliteRollups _rollups;
     private readonly SourceClaims _claims;
     private readonly SqliteStatement _addRejected;
     private readonly SqliteStatement _addRejectedOfClient;
@@ -39,6 +40,7 @@ internal sealed class SqliteMetricStore : IMetricStore
         {
             _writer = new TransactionWriter(_database, limits.RememberedRows);
             _expiry = new Expiry(_database);
+            _rollups = new SqliteRollups(_database);
             _claims = new SourceClaims(_database);
             _addRejected = _database.Prepare("UPDATE counters SET rejected = rejected + ?");
             _addRejectedOfClient = _database.Prepare("""
@@ -94,6 +96,12 @@ internal sealed class SqliteMetricStore : IMetricStore
             foreach (var key in _expiry.RemovedKeys)
                 _writer.ForgetSeries(key);
         });
+    }
+
+    public RollupStep RollUp(long closeBefore, int limit)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
+        return Change(() => RollupRound.Step(_rollups, closeBefore, limit));
     }
 
     public StoredBatch? Find(ReadOnlySpan<byte> clientId, ReadOnlySpan<byte> batchId)
@@ -238,6 +246,9 @@ internal sealed record StoreLimits
 
     /// <summary>Series in one answer.</summary>
     public int QuerySeries { get; init; } = 100_000;
+
+    /// <summary>The least part of a query's range, in ms, that is answered from roll-ups: below it the samples are as quick.</summary>
+    public long RollupRangeMs { get; init; } = Rollup.Hour;
 
     /// <summary>Bytes of bodies in one page of a listing.</summary>
     public int ListedBodyBytes { get; init; } = 32 * 1024 * 1024;

@@ -12,7 +12,7 @@ internal static class StoreFile
     public static int Version => Upgrades.Length;
 
     // Upgrades[n] leads from version n to n + 1; version 0 is an empty file. Released entries are never edited.
-    private static readonly string[] Upgrades = [StoreSchema.Version1, StoreSchema.Version2];
+    private static readonly string[] Upgrades = [StoreSchema.Version1, StoreSchema.Version2, StoreSchema.Version3];
 
     /// <summary>Opens the writer's connection; creates or upgrades the file. Throws <see cref="StoreOpenException"/>.</summary>
     public static Database OpenWriter(string path, StoreLimits limits)

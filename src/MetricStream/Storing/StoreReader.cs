@@ -40,6 +40,15 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
     private readonly SqliteStatement _samples = database.Prepare(
         "SELECT time, value FROM samples WHERE series = ? AND time >= ? AND time < ? ORDER BY time, ordinal");
 
+    private readonly SqliteStatement _rollupState = database.Prepare(
+        "SELECT closed_until, rolled_until, expired_before FROM rollup_state");
+
+    private readonly SqliteStatement _rollups = database.Prepare(
+        $"SELECT {SqliteRollups.Columns} FROM rollups WHERE series = ? AND span = ? AND start >= ? AND start < ? ORDER BY start");
+
+    private readonly SqliteStatement _late = database.Prepare(
+        "SELECT minute FROM late WHERE series = ? AND minute >= ? AND minute < ? ORDER BY minute");
+
     private readonly SqliteStatement _counters = database.Prepare("""
         SELECT stored, duplicates, (SELECT coalesce(sum(quarantined), 0) FROM sources), dead_lettered, rejected, replays,
             (SELECT coalesce(sum(lost), 0) FROM sources) FROM counters
@@ -154,10 +163,11 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
     {
         var answer = new List<SeriesPoints>();
         var room = limits.QueryPoints;
+        var plan = RollupPlan.Of(query, RollupState(), limits.RollupRangeMs);
         foreach (var series in Matching(query.Filter, cancellation))
         {
             var points = query.StepMs is { } step
-                ? Buckets(series.Id, query, step, room, cancellation)
+                ? Buckets(series.Id, query, step, plan, room, cancellation)
                 : Raw(series.Id, query, room, cancellation);
             room -= points.Count;
             if (points.Count > 0)
@@ -224,7 +234,7 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
     private List<SamplePoint> Raw(long series, SampleQuery query, int room, CancellationToken cancellation)
     {
         var points = new List<SamplePoint>();
-        EachSample(series, query, (time, value) =>
+        EachSample(series, query.From, query.To, (time, value) =>
         {
             if (points.Count == room)
                 throw MatchingSeries.TooManyPoints(query, limits);
@@ -233,34 +243,75 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
         return points;
     }
 
-    private List<SamplePoint> Buckets(long series, SampleQuery query, long stepMs, int room, CancellationToken cancellation)
+    private List<SamplePoint> Buckets(
+        long series, SampleQuery query, long stepMs, RollupPlan? plan, int room, CancellationToken cancellation)
     {
         var buckets = new BucketFold(stepMs, query.Aggregation);
-        EachSample(series, query, (time, value) =>
+        foreach (var (kept, from, to) in RollupPlan.Pieces(query, plan, plan is { } rolled ? Late(series, rolled) : []))
+        {
+            if (kept is { } rollups)
+                EachRow(_rollups.Bind(1, series).Bind(2, rollups.Span).Bind(3, from).Bind(4, to), Take, cancellation);
+            else
+                EachSample(series, from, to, TakeSample, cancellation);
+
+            void Take(SqliteStatement row)
+            {
+                buckets.Add(SqliteRollups.Read(row), rollups.Span);
+                Check();
+            }
+        }
+
+        buckets.End();
+        Check();
+        return buckets.Points;
+
+        void TakeSample(long time, double value)
         {
             buckets.Add(time, value);
+            Check();
+        }
+
+        void Check()
+        {
             if (buckets.Points.Count > room)
                 throw MatchingSeries.TooManyPoints(query, limits);
-        }, cancellation);
-        buckets.End();
-        return buckets.Points.Count > room ? throw MatchingSeries.TooManyPoints(query, limits) : buckets.Points;
+        }
     }
 
-    private void EachSample(long series, SampleQuery query, Action<long, double> take, CancellationToken cancellation)
+    private RollupState RollupState()
     {
-        _samples.Bind(1, series).Bind(2, query.From).Bind(3, query.To);
+        _rollupState.Step();
+        var state = new RollupState(_rollupState.Long(0), _rollupState.Long(1), _rollupState.Long(2));
+        _rollupState.Reset();
+        return state;
+    }
+
+    private List<long> Late(long series, in RollupPlan plan)
+    {
+        var minutes = new List<long>();
+        _late.Bind(1, series).Bind(2, plan.From).Bind(3, plan.To);
+        while (_late.Step())
+            minutes.Add(_late.Long(0));
+        return minutes;
+    }
+
+    private void EachSample(long series, long from, long to, Action<long, double> take, CancellationToken cancellation) =>
+        EachRow(_samples.Bind(1, series).Bind(2, from).Bind(3, to), row => take(row.Long(0), row.Double(1)), cancellation);
+
+    private static void EachRow(SqliteStatement statement, Action<SqliteStatement> take, CancellationToken cancellation)
+    {
         try
         {
-            for (var row = 0; _samples.Step(); row++)
+            for (var row = 0; statement.Step(); row++)
             {
                 if (row % RowsPerCancellationCheck == 0)
                     cancellation.ThrowIfCancellationRequested();
-                take(_samples.Long(0), _samples.Double(1));
+                take(statement);
             }
         }
         finally
         {
-            _samples.Reset();
+            statement.Reset();
         }
     }
 

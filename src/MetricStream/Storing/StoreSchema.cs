@@ -64,4 +64,23 @@ internal static class StoreSchema
 
         ALTER TABLE counters ADD COLUMN replays INTEGER NOT NULL DEFAULT 0;
         """;
+
+    /// <summary>
+    /// Roll-ups, see <see cref="RollupRound"/>: <c>rollups</c> of a minute and of an hour (<c>span</c>, in ms); <c>late</c>, the minutes to
+    /// be rolled up anew; <c>rollup_state</c>, how far they are, and the series and time where the walk under way goes on. All begin with
+    /// nothing: the samples that are there are rolled up by the first walk.
+    /// </summary>
+    public const string Version3 = """
+        CREATE TABLE rollups(
+            series INTEGER NOT NULL, span INTEGER NOT NULL, start INTEGER NOT NULL, count INTEGER NOT NULL,
+            min REAL NOT NULL, max REAL NOT NULL, sum REAL, first_time INTEGER NOT NULL, first REAL NOT NULL,
+            last_time INTEGER NOT NULL, last REAL NOT NULL, increase REAL,
+            PRIMARY KEY (series, span, start)) STRICT, WITHOUT ROWID;
+        CREATE TABLE late(
+            series INTEGER NOT NULL, minute INTEGER NOT NULL, PRIMARY KEY (series, minute)) STRICT, WITHOUT ROWID;
+        CREATE TABLE rollup_state(
+            id INTEGER PRIMARY KEY CHECK (id = 1), closed_until INTEGER NOT NULL, rolled_until INTEGER NOT NULL,
+            expired_before INTEGER NOT NULL, walking INTEGER NOT NULL, walk_series INTEGER NOT NULL, walk_time INTEGER NOT NULL) STRICT;
+        INSERT INTO rollup_state VALUES (1, -63999997200000, -63999997200000, -63999997200000, 0, 0, 0);
+        """;
 }

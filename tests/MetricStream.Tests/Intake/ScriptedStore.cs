@@ -37,6 +37,8 @@ internal sealed class ScriptedStore(Func<StoredBatch?> find, Func<StoreAccount>?
 
     public ExpiryStep Expire(long samplesBefore, long batchesBefore, int limit) => throw NotAsked();
 
+    public RollupStep RollUp(long closeBefore, int limit) => throw NotAsked();
+
     public IReadOnlyList<SourceClaim> Claim(IReadOnlyList<SourceBounds> sources, string owner) => throw NotAsked();
 
     public StoreAccount Account() => account is null ? throw NotAsked() : account();

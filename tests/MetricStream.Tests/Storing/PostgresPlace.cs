@@ -32,5 +32,20 @@ internal sealed class PostgresPlace : IDisposable
         command.ExecuteNonQuery();
     }
 
+    /// <summary>The tables as a program of an earlier format made them.</summary>
+    public void Make(string tables, int version)
+    {
+        Run($"CREATE SCHEMA {_schema}");
+        Run(tables);
+        Run($"CREATE TABLE format(version integer NOT NULL); INSERT INTO format VALUES ({version})");
+    }
+
+    public long Number(string sql)
+    {
+        using var source = NpgsqlDataSource.Create(ConnectionString);
+        using var command = source.CreateCommand(sql);
+        return (long)command.ExecuteScalar()!;
+    }
+
     public void Dispose() => Run($"DROP SCHEMA IF EXISTS {_schema} CASCADE");
 }

@@ -12,33 +12,38 @@ public sealed class RetentionTests : IDisposable
     public RetentionTests() => _store = _folder.Open(new StoreLimits { BusyWait = TimeSpan.Zero });
 
     [Theory]
-    [InlineData(3)]
-    [InlineData(40)]
-    [InlineData(1000)]
-    public void A_round_of_expiry_removes_exactly_what_is_too_old_in_steps_of_the_limit(int limit)
+    [InlineData(false, 3)]
+    [InlineData(false, 40)]
+    [InlineData(false, 1000)]
+    [InlineData(true, 40)]
+    [InlineData(true, 1000)]
+    public void A_round_of_expiry_removes_exactly_what_is_too_old_in_steps_of_the_limit(bool isShared, int limit)
     {
+        using var place = isShared ? PostgresPlace.Take() : null;
+        using var shared = place?.Open();
+        var store = (IMetricStore?)shared ?? _store;
         // Ten series with times 0..99 each, arrived at ten times that.
-        _store.Write(Given.Transaction(
+        store.Write(Given.Transaction(
             [.. Enumerable.Range(0, 1000).Select(i => Given.Batch(i, "web", $"{i}", Given.Gauge($"m{i % 10}", i, i / 10), arrived: i))]));
 
-        var steps = Round(samplesBefore: 40, batchesBefore: 250, limit);
+        var steps = Round(store, samplesBefore: 40, batchesBefore: 250, limit);
 
         Assert.All(steps, step => Assert.InRange(step.Removed, 0, 2 * limit));
         Assert.Equal(400 + 250, steps.Sum(step => step.Removed));
-        var series = _store.Series(Given.Everything, TestContext.Current.CancellationToken);
+        var series = store.Series(Given.Everything, TestContext.Current.CancellationToken);
         Assert.Equal(10, series.Count);
         Assert.All(series, one => Assert.Equal((40L, 99L, 60L), (one.First, one.Last, one.Samples)));
-        Assert.All(series, one => Assert.Equal(60, Given.Points(_store, one.Name).Length));
-        Assert.Equal("250", _store.Batches("web", null, 1)![0].BatchId);
-        Assert.Equal(new StoreCounters(1000, 0, 0, 0, 0), _store.Counters());
-        Assert.Equal(0, Round(40, 250, limit).Sum(step => step.Removed));
+        Assert.All(series, one => Assert.Equal(60, Given.Points(store, one.Name).Length));
+        Assert.Equal("250", store.Batches("web", null, 1)![0].BatchId);
+        Assert.Equal(new StoreCounters(1000, 0, 0, 0, 0), store.Counters());
+        Assert.Equal(0, Round(store, 40, 250, limit).Sum(step => step.Removed));
     }
 
     [Fact]
     public void A_series_without_samples_left_goes_and_comes_back_with_the_next_sample()
     {
         _store.Write(Given.Transaction(Given.Batch(0, "web", "a", Given.Gauge("old", 1, 5)), Given.Batch(1, "web", "b", Given.Gauge("new", 2, 50))));
-        Round(10, 0, 100);
+        Round(_store, 10, 0, 100);
         Assert.Equal(["new"], _store.Series(Given.Everything, TestContext.Current.CancellationToken).Select(one => one.Name));
 
         _store.Write(Given.Transaction(Given.Batch(2, "web", "c", Given.Gauge("other", 4, 70)), Given.Batch(3, "web", "d", Given.Gauge("old", 3, 60))));
@@ -53,7 +58,7 @@ public sealed class RetentionTests : IDisposable
     {
         var body = Given.Gauge("cpu", 1, 5);
         _store.Write(Given.Transaction(Given.Batch(0, "web", "a", body, arrived: 100)));
-        Round(0, 101, 10);
+        Round(_store, 0, 101, 10);
         Assert.Null(_store.Find("web"u8, "a"u8));
         Assert.Equal(new StoreReceipt(1, 0, 0), _store.Write(Given.Transaction(Given.Batch(1, "web", "a", body, arrived: 200))));
     }
@@ -71,7 +76,7 @@ public sealed class RetentionTests : IDisposable
             other.Execute("ROLLBACK");
         }
 
-        Assert.Equal(5, Round(8, 0, 3).Sum(step => step.Removed));
+        Assert.Equal(5, Round(_store, 8, 0, 3).Sum(step => step.Removed));
         Assert.Equal(["m8", "m9"], _store.Series(Given.Everything, TestContext.Current.CancellationToken).Select(one => one.Name));
     }
 
@@ -135,12 +140,12 @@ public sealed class RetentionTests : IDisposable
         _folder.Dispose();
     }
 
-    private List<ExpiryStep> Round(long samplesBefore, long batchesBefore, int limit)
+    private static List<ExpiryStep> Round(IMetricStore store, long samplesBefore, long batchesBefore, int limit)
     {
         var steps = new List<ExpiryStep>();
         do
         {
-            steps.Add(_store.Expire(samplesBefore, batchesBefore, limit));
+            steps.Add(store.Expire(samplesBefore, batchesBefore, limit));
         }
         while (steps[^1].More);
         return steps;

@@ -201,6 +201,8 @@ public sealed class StoreLoopTests : IDisposable
 
         public ExpiryStep Expire(long samplesBefore, long batchesBefore, int limit) => store.Expire(samplesBefore, batchesBefore, limit);
 
+        public RollupStep RollUp(long closeBefore, int limit) => store.RollUp(closeBefore, limit);
+
         public void Dispose() => store.Dispose();
     }
 }
