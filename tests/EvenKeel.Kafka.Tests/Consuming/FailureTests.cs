@@ -22,42 +22,44 @@ public sealed class FailureTests
     public async Task Poison_records_become_dead_letters_with_their_origin_the_rest_stays_in_order_and_after_the_repair_they_are_replayed(
         string kind, bool inBatches)
     {
+        const int Records = 10_000;
         await using var broker = BrokerKinds.Start(kind);
         var (topic, group) = (NewName("poison"), NewName("poison"));
         var letters = NewName("letters");
         await broker.CreateTopicAsync(topic, 2, Cancellation);
         await broker.CreateTopicAsync(letters, 1, Cancellation);
-        await FillAsync(broker, topic, 1000);
+        await FillAsync(broker, topic, Records);
         var heard = new Heard();
         await using var producer = new ReliableProducer(Producers.Options(broker));
         var options = WithDeadLetters(Options(broker, group, topic), letters, producer, attempts: 3);
         var isRepaired = false;
+        bool IsPoison(int number) => number % 1000 == 7;
         ValueTask Handle(ReceivedRecord record) =>
-            !isRepaired && record.Number() % 100 == 7 ? throw new FormatException($"{record.Number()} is poison") : heard.Take(record);
+            !isRepaired && IsPoison(record.Number()) ? throw new FormatException($"{record.Number()} is poison") : heard.Take(record);
 
         await using (var consumer = inBatches
             ? ReliableConsumer.OfBatches(options with { MaxBatchRecords = 50 }, (batch, _) => All(batch, Handle), heard.Take)
             : new ReliableConsumer(options, (record, _) => Handle(record), heard.Take))
         {
-            await Until(() => consumer.Counters is { Done: 1000, DeadLetters: 10 }, () => $"{consumer.Counters}; {heard}");
+            await Until(() => consumer.Counters is { Done: Records, DeadLetters: 10 }, () => $"{consumer.Counters}; {heard}");
         }
 
         var healthy = heard.Records.Select(record => record.Number).Distinct().Order().ToList();
-        Assert.Equal(Enumerable.Range(0, 1000).Where(number => number % 100 != 7), healthy);
+        Assert.Equal(Enumerable.Range(0, Records).Where(number => !IsPoison(number)), healthy);
         if (!inBatches)
         {
             Assert.All(heard.Records.GroupBy(record => record.Source), partition =>
                 Assert.Equal(partition.Select(record => record.Offset).Order(), partition.Select(record => record.Offset)));
         }
         var dead = await ReadLettersAsync(broker, letters, 10);
-        Assert.Equal(Enumerable.Range(0, 10).Select(i => $"{i * 100 + 7}"), dead.Select(letter => letter.Value).OrderBy(int.Parse));
+        Assert.Equal(Enumerable.Range(0, 10).Select(i => $"{i * 1000 + 7}"), dead.Select(letter => letter.Value).OrderBy(int.Parse));
         Assert.All(dead, letter =>
         {
             Assert.Equal((topic, group, "3"), (letter[DeadLetterHeaders.Topic], letter[DeadLetterHeaders.Group], letter[DeadLetterHeaders.Attempts]));
             Assert.Equal($"System.FormatException: {letter.Value} is poison", letter[DeadLetterHeaders.Reason]);
             Assert.Contains(nameof(FailureTests), letter[DeadLetterHeaders.Stack], StringComparison.Ordinal);
             Assert.InRange(int.Parse(letter[DeadLetterHeaders.Partition]), 0, 1);
-            Assert.InRange(long.Parse(letter[DeadLetterHeaders.Offset]), 0, 999);
+            Assert.InRange(long.Parse(letter[DeadLetterHeaders.Offset]), 0, Records - 1);
         });
 
         isRepaired = true;
@@ -65,7 +67,7 @@ public sealed class FailureTests
         Assert.Equal((10, 0), (report.Replayed, report.PassedOver));
         Assert.Equal(new ReplayReport(0, 0), await options.ReplayDeadLettersAsync(Cancellation));
         await using var again = new ReliableConsumer(options, (record, _) => Handle(record), heard.Take);
-        await heard.Until(all => all.Different == 1000);
+        await heard.Until(all => all.Different == Records);
     }
 
     [Fact]
