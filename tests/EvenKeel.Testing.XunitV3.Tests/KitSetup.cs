@@ -15,7 +15,7 @@ internal sealed class KitSetup : IKitSetup
 
     public KitOptions Configure() => new()
     {
-        Run = new TestRunOptions { NamePrefix = "kit-test" },
+        Run = new TestRunOptions { NamePrefix = "kit-test", OwnsTempFolder = Environment.GetEnvironmentVariable(FailsOnLeaks) is not null },
         OnLeaks = Environment.GetEnvironmentVariable(FailsOnLeaks) is null ? LeakAnswer.Tell : LeakAnswer.Fail,
         LooksForLeaksAfterEachTest = Environment.GetEnvironmentVariable(FailsOnLeaks) is "exactly",
         WorkerPerTest = Environment.GetEnvironmentVariable(PerTest) is not null,

@@ -29,6 +29,8 @@ public sealed class LeakTests
         AssertNamed("Environment: environment variable LEFT_BEHIND was changed", nameof(LeakingSuite.It_leaves_a_variable));
         AssertNamed("Port: listening on port ", nameof(LeakingSuite.It_leaves_a_listener));
         AssertNamed("Port: port ", nameof(LeakingSuite.It_leaves_a_lease));
+        AssertNamed("File: left-behind in the temporary folder", nameof(LeakingSuite.It_leaves_a_file));
+        Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(Path.GetTempPath()), entry => entry.EndsWith("left-behind", StringComparison.Ordinal));
         AssertNamed("Process: sleep", nameof(LeakingSuite.It_leaves_a_process));
 
         // A look at the whole names all tests of the collection, up to five.
@@ -80,6 +82,9 @@ public sealed class LeakingSuite
     }
 
     [Fact(Explicit = true)]
+    public void It_leaves_a_file() => File.WriteAllText(Path.Combine(Path.GetTempPath(), "left-behind"), "x");
+
+    [Fact(Explicit = true)]
     public void It_leaves_a_lease() => KafkaKit.LeasePort();
 
     [Fact(Explicit = true)]
@@ -93,6 +98,7 @@ public sealed class TidySuite
     {
         using var lease = KafkaKit.LeasePort();
         using var listener = lease.Listen();
+        Directory.CreateTempSubdirectory("tidy").Delete();
         using var variable = await Isolation.EnvironmentScope.SetAsync("TIDY", "1");
         using var producer = Producers.Create();
         var shared = KafkaKit.SharedClient("shared", Producers.Build);

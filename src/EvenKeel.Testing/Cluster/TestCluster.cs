@@ -59,22 +59,39 @@ public sealed class TestCluster : IAsyncDisposable
             return new TestCluster(TestBroker.Connect(address), null);
         if (options.Start is { } start)
         {
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            var starting = start(limit.Token);
-            try
-            {
-                var started = await starting.WaitAsync(options.StartLimit, cancellationToken).ConfigureAwait(false);
-                return new TestCluster(TestBroker.Connect(started.BootstrapServers), started.StopAsync);
-            }
-            catch (TimeoutException late)
-            {
-                await limit.CancelAsync().ConfigureAwait(false);
-                throw new TimeoutException(
-                    $"The broker that TestClusterOptions.Start starts was not there after {options.StartLimit}. Make StartLimit longer, or "
-                    + $"name a running one in {TestBroker.AddressVariable}.", late);
-            }
+            var started = await StartAsync(start, options.StartLimit, cancellationToken).ConfigureAwait(false);
+            return new TestCluster(TestBroker.Connect(started.BootstrapServers), started.StopAsync);
         }
         return new TestCluster(EmbeddedBroker.Start(options.Embedded), null);
+    }
+
+    private static async Task<StartedBroker> StartAsync(
+        Func<CancellationToken, Task<StartedBroker>> start, TimeSpan startLimit, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var starting = start(limit.Token);
+        try
+        {
+            return await starting.WaitAsync(startLimit, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception given) when (!starting.IsCompleted && given is TimeoutException or OperationCanceledException)
+        {
+            _ = StopLateAsync(starting);
+            await limit.CancelAsync().ConfigureAwait(false);
+            if (given is OperationCanceledException)
+                throw;
+            throw new TimeoutException(
+                $"The broker that TestClusterOptions.Start starts was not there after {startLimit}. Make StartLimit longer, or "
+                + $"name a running one in {TestBroker.AddressVariable}.", given);
+        }
+    }
+
+    /// <summary>What comes up after nobody waits for it any more would run for ever.</summary>
+    private static async Task StopLateAsync(Task<StartedBroker> starting)
+    {
+        await ((Task)starting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (starting.IsCompletedSuccessfully)
+            await (await starting.ConfigureAwait(false)).StopAsync().ConfigureAwait(false);
     }
 
     internal static IReadOnlyDictionary<string, string> QuickConsumer(bool isEmbedded) => new Dictionary<string, string>

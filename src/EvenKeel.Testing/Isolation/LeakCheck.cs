@@ -5,8 +5,8 @@ namespace EvenKeel.Testing.Isolation;
 
 /// <summary>
 /// The leak check compares the process with what it was at first: what is there now and was not there then is a leak of the tests that ran
-/// since the look before. It looks at the environment after each test, at threads, child processes and ports when it is told to, since that
-/// takes milliseconds.
+/// since the look before. It looks at the environment after each test, at threads, child processes, ports and, where the process has a
+/// temporary folder of its own, files, when it is told to, since that takes milliseconds.
 /// </summary>
 public sealed class LeakCheck
 {
@@ -18,6 +18,7 @@ public sealed class LeakCheck
     private static readonly TimeProvider RealTime = TimeProvider.System;
 
     private readonly Lock _gate = new();
+    private readonly OwnTempFolder? _temp;
     private readonly HashSet<Finding> _atFirst;
     private readonly Dictionary<string, string> _environmentAtFirst;
 
@@ -26,9 +27,12 @@ public sealed class LeakCheck
     private readonly HashSet<string> _running = [];
     private readonly HashSet<string> _sinceLook = [];
     private Dictionary<string, string> _environment;
+    private IReadOnlyList<Leak> _filesLeft = [];
+    private bool _hasEndedFiles;
 
-    internal LeakCheck()
+    internal LeakCheck(OwnTempFolder? temp)
     {
+        _temp = temp;
         _atFirst = [.. Present()];
         _environment = _environmentAtFirst = EnvironmentNow();
     }
@@ -70,8 +74,8 @@ public sealed class LeakCheck
         {
             IReadOnlyList<Leak> left;
             lock (_gate)
-                left = [.. LookLocked(), .. LeakRegister.Leaks];
-            if (left.All(leak => leak.Kind == LeakKind.Environment) || Stopwatch.GetElapsedTime(start) > Settling)
+                left = [.. LookLocked(), .. _filesLeft, .. LeakRegister.Leaks];
+            if (left.All(leak => leak.Kind is LeakKind.Environment or LeakKind.File) || Stopwatch.GetElapsedTime(start) > Settling)
                 return left;
             await Task.Delay(LookPause, RealTime).ConfigureAwait(false);
         }
@@ -82,6 +86,27 @@ public sealed class LeakCheck
     {
         lock (_gate)
             LookLocked();
+    }
+
+    /// <summary>The files that are there now are those that are left: the folder is about to go.</summary>
+    internal void EndFiles()
+    {
+        if (_temp is null)
+            return;
+        lock (_gate)
+        {
+            _filesLeft = [.. LookLocked().Where(leak => leak.Kind == LeakKind.File)];
+            _hasEndedFiles = true;
+            _temp.End();
+
+            // That was no change by a test.
+            var now = EnvironmentNow();
+            foreach (var key in OwnTempFolder.Variables.Select(KeyOf))
+            {
+                Copy(now, _environmentAtFirst, key);
+                Copy(now, _environment, key);
+            }
+        }
     }
 
     private List<Leak> LookLocked()
@@ -120,8 +145,10 @@ public sealed class LeakCheck
         }
     }
 
-    private static IEnumerable<Finding> Present()
+    private IEnumerable<Finding> Present()
     {
+        foreach (var file in _temp is not null && !_hasEndedFiles ? _temp.Entries() : [])
+            yield return new Finding(LeakKind.File, $"{file} in the temporary folder");
         if (!ProcessView.IsAvailable)
             yield break;
         foreach (var (id, name) in ProcessView.Threads())
@@ -132,10 +159,20 @@ public sealed class LeakCheck
             yield return new Finding(LeakKind.Port, $"listening on port {port}");
     }
 
+    private static string KeyOf(string variable) => $"environment variable {variable}";
+
+    private static void Copy(Dictionary<string, string> from, Dictionary<string, string> to, string key)
+    {
+        if (from.TryGetValue(key, out var value))
+            to[key] = value;
+        else
+            to.Remove(key);
+    }
+
     private static Dictionary<string, string> EnvironmentNow()
     {
         var now = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
-            .ToDictionary(entry => $"environment variable {entry.Key}", entry => (string?)entry.Value ?? "");
+            .ToDictionary(entry => KeyOf((string)entry.Key), entry => (string?)entry.Value ?? "");
         now["current directory"] = Environment.CurrentDirectory;
         return now;
     }

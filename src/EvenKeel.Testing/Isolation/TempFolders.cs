@@ -35,6 +35,13 @@ internal sealed class TempFolders
         return path;
     }
 
+    /// <summary>The one that the process gets as the system's.</summary>
+    public OwnTempFolder CreateOwn()
+    {
+        Environment.SetEnvironmentVariable(LeaseFolder.Variable, LeaseFolder.Default);
+        return new OwnTempFolder(Create("process"));
+    }
+
     /// <returns>Where a failed test's folder is now; null if it is gone.</returns>
     public static string? End(string path, bool hasFailed)
     {

@@ -5,9 +5,14 @@ internal sealed class LeaseFolder
 {
     private LeaseFolder(string path) => Path = path;
 
+    /// <summary>Where a run with a temporary folder of its own tells the processes that it starts what the default is.</summary>
+    public const string Variable = "EVENKEEL_TESTING_LEASES";
+
     /// <summary>One a user: what another user leases is not seen here, and not ours to open.</summary>
     public static string Default =>
-        System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"evenkeel-testing-{Environment.UserName}");
+        Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } told
+            ? told
+            : System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"evenkeel-testing-{Environment.UserName}");
 
     public string Path { get; }
 

@@ -41,13 +41,13 @@ public sealed class TestRun : IAsyncDisposable
             throw new ArgumentException(string.Join(" ", violations), nameof(options));
         Folder = LeaseFolder.Open(Options.LeaseDirectory ?? LeaseFolder.Default);
         CallingTest.Know(Options);
-        Leaks = new LeakCheck();
         Gates = new ResourceGates(Folder, Options.Time);
         _ports = new PortLeases(Folder);
         _slots = new WorkerSlots(Folder);
         _file = RunFile.Create(Folder, RunId.New(Options.Time));
         _temps = new TempFolders(Folder, _file.Run, Options.Time);
         _sqlite = new SqliteFiles(_temps);
+        Leaks = new LeakCheck(Options.OwnsTempFolder ? _temps.CreateOwn() : null);
         InBackground(Task.Run(SweepHereAsync), "Sweeping what dead runs left on this machine");
     }
 
@@ -230,6 +230,7 @@ public sealed class TestRun : IAsyncDisposable
         isClean &= (await Task.WhenAll(endings).ConfigureAwait(false)).All(ended => ended);
         if (_cluster is { } cluster)
             await SettleAsync([cluster.DisposeAsync().AsTask()], "Stopping the cluster").ConfigureAwait(false);
+        Leaks.EndFiles();
         isClean &= await SettleAsync([Task.Run(_temps.Clear)], "Deleting temporary folders").ConfigureAwait(false);
         if (isClean)
             _file.Clear();

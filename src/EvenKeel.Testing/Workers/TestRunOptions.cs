@@ -30,6 +30,12 @@ public sealed record TestRunOptions
     public string? LeaseDirectory { get; init; }
 
     /// <summary>
+    /// Gives this process, and what it starts, a temporary folder of its own for the time of the run: what tests leave in the system's is
+    /// seen by the leak check, and goes with the run. It changes the process's TMPDIR (TMP and TEMP on Windows). Default false.
+    /// </summary>
+    public bool OwnsTempFolder { get; init; }
+
+    /// <summary>
     /// Takes what went wrong without failing a test, such as a topic that could not be deleted. Default: nobody; called from any
     /// thread.
     /// </summary>
