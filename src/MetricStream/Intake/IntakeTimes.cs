@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using MetricStream.Queueing;
 
 namespace MetricStream.Intake;
@@ -21,6 +22,9 @@ internal sealed class IntakeTimes
     /// <summary>From the last byte of the body to the acknowledgement: what the server took; the network and the client's pace are not in
     /// it.</summary>
     public TimeHistogram Totals { get; } = new();
+
+    /// <summary>Takes each of those, in seconds, where somebody collects them.</summary>
+    public Histogram<double>? Durations { get; set; }
 
     /// <summary>Posts that were refused, for whatever reason.</summary>
     public long Refused => Interlocked.Read(ref _refused);
@@ -45,7 +49,9 @@ internal sealed class IntakeTimes
         Interlocked.Add(ref _parseTicks, durable - parse);
         Interlocked.Add(ref _durableTicks, end - durable);
         Parses.Add(Stopwatch.GetElapsedTime(parse, durable));
-        Totals.Add(Stopwatch.GetElapsedTime(parse, end));
+        var total = Stopwatch.GetElapsedTime(parse, end);
+        Totals.Add(total);
+        Durations?.Record(total.TotalSeconds);
     }
 
     public void AddEnqueuedLost() => Interlocked.Increment(ref _enqueuedLost);

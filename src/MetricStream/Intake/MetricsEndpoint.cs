@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using MetricStream.Admission;
+using MetricStream.Telemetry;
 using Microsoft.AspNetCore.Connections;
 
 namespace MetricStream.Intake;
@@ -58,7 +59,10 @@ internal sealed partial class MetricsEndpoint : IDisposable
     // One small object a request: what is kept while the disk works lies in the pooled state of TakeAsync.
     private async Task PostAsync(HttpContext context)
     {
-        if (await TakeAsync(context) is { } problem)
+        using var span = IntakeTrace.Start(context.Request);
+        var problem = await TakeAsync(context);
+        IntakeTrace.End(span, context, problem);
+        if (problem is not null)
             await problem.WriteAsync(context);
     }
 
@@ -107,7 +111,7 @@ internal sealed partial class MetricsEndpoint : IDisposable
                 // 6. The acknowledgement.
                 if (problem is null)
                 {
-                    Acknowledge(context.Response, posting, hold);
+                    Acknowledge(context.Response, client, posting, hold);
                     return null;
                 }
             }
@@ -150,7 +154,8 @@ internal sealed partial class MetricsEndpoint : IDisposable
         posting.IsGzip = headers.IsGzip;
         posting.ArrivedAt = _clock.GetUtcNow();
         posting.Id = headers.Key ?? BatchId.Make(posting.ArrivedAt);
-        posting.TraceParent = request.Headers.TraceParent is [var traceParent] ? traceParent : null;
+        // What follows belongs to our own span where there is one, else to the sender's.
+        posting.TraceParent = Activity.Current?.Id ?? (request.Headers.TraceParent is [var traceParent] ? traceParent : null);
         return problem;
     }
 
@@ -182,8 +187,9 @@ internal sealed partial class MetricsEndpoint : IDisposable
         };
     }
 
-    private void Acknowledge(HttpResponse response, in Posting posting, BatchHold hold)
+    private void Acknowledge(HttpResponse response, ClientTally client, in Posting posting, BatchHold hold)
     {
+        IntakeTrace.Acknowledged(client, posting, hold);
         var writer = response.BodyWriter;
         var answer = writer.GetSpan(BatchId.MaxBytes * 2 + 96);
         Span<byte> id = stackalloc byte[BatchId.MaxBytes];

@@ -30,7 +30,6 @@ internal static partial class KafkaServer
         await using var app = Server.Build(settings);
         var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("MetricStream");
         var time = TimeProvider.System;
-
         // 2. The file that keeps the counters, then the spill; what an earlier process left there goes to Kafka from now on.
         using var file = Stores.OpenFile(settings);
         using var shared = Stores.OpenShared(settings, log);
@@ -69,7 +68,8 @@ internal static partial class KafkaServer
         var streaming = new StreamOptions { Readers = settings.SseConsumerPoolSize, MaxSubscribers = settings.SseMaxSubscribers };
         using var stream = store is null ? null : new StreamHub(new TopicStream(kafka.Member(ids.Server), parts), streaming, time, log);
         Server.Map(app, admission.Gate, kafka.Role == ServerRole.Store ? null : intake, store);
-        new StateEndpoints(state, intake.Times, new StatsJson(state, intake.Times, pulse, stream, time) { Gate = admission.Gate }).Map(app);
+        var stats = new StatsJson(state, intake.Times, pulse, stream, time) { Gate = admission.Gate };
+        using var told = Server.Tell(app, state, intake.Times, stats, ids.Server);
         if (stream is not null)
             new StreamEndpoint(stream, streaming, log).Map(app);
 

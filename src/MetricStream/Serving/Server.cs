@@ -9,6 +9,7 @@ using MetricStream.Page;
 using MetricStream.Queueing;
 using MetricStream.Storing;
 using MetricStream.Streaming;
+using MetricStream.Telemetry;
 using Microsoft.AspNetCore.Connections;
 
 namespace MetricStream.Serving;
@@ -73,7 +74,8 @@ internal static partial class Server
         using var stream = new StreamHub(new QueueSource(queue, store), streaming, time, log);
         using var pulse = new ServerPulse(new FilePulse(queue, batches) { Loop = loop }, intake.Times, time);
         Map(app, admission.Gate, intake, store);
-        new StateEndpoints(state, intake.Times, new StatsJson(state, intake.Times, pulse, stream, time) { Gate = admission.Gate }).Map(app);
+        var stats = new StatsJson(state, intake.Times, pulse, stream, time) { Gate = admission.Gate };
+        using var told = Tell(app, state, intake.Times, stats, settings.ServerId);
         new StreamEndpoint(stream, streaming, log).Map(app);
         // 4. A port that is in use ends the start here, before anything moves.
         await ListenAsync(app, settings, cancellation);
@@ -167,6 +169,14 @@ internal static partial class Server
         PageEndpoints.Map(app);
         if (store is not null)
             QueryEndpoints.Map(app, store);
+    }
+
+    /// <summary>Tells of the server: by its routes, and to a collector where one is named.</summary>
+    internal static OtlpExport Tell(WebApplication app, IServerState state, IntakeTimes times, StatsJson stats, string instance)
+    {
+        new StateEndpoints(state, times, stats).Map(app);
+        var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("MetricStream");
+        return OtlpExport.Start(new ServerMeter(state, times, stats.Gate, TimeProvider.System), instance, log);
     }
 
     private static DurableQueue OpenQueue(ServeSettings settings, ILogger log)

@@ -1,0 +1,72 @@
+using System.Reflection;
+using EvenKeel.Kafka.Telemetry;
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
+
+namespace MetricStream.Telemetry;
+
+/// <summary>
+/// Sends the server's own metrics and spans to a collector over OTLP, where OpenTelemetry's variables name one
+/// (<c>OTEL_EXPORTER_OTLP_ENDPOINT</c>, or one for metrics or traces alone). All else is theirs too: protocol, headers, interval, sampler.
+/// </summary>
+internal sealed partial class OtlpExport : IDisposable
+{
+    private const string Endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    private const string MetricsEndpoint = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
+    private const string TracesEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+
+    // The stop has 20 s for everything; a collector that hangs gets little of it.
+    private const int FlushMs = 400;
+
+    private readonly ServerMeter _meter;
+    private readonly MeterProvider? _metrics;
+    private readonly TracerProvider? _traces;
+    private readonly OtlpTrouble? _trouble;
+
+    private OtlpExport(ServerMeter meter, MeterProvider? metrics, TracerProvider? traces, OtlpTrouble? trouble) =>
+        (_meter, _metrics, _traces, _trouble) = (meter, metrics, traces, trouble);
+
+    /// <summary>Exports from now on; nothing where no collector is named. The meter is its own from here on.</summary>
+    public static OtlpExport Start(ServerMeter meter, string instance, ILogger log)
+    {
+        var (wantsMetrics, wantsTraces) = (Names(Endpoint) || Names(MetricsEndpoint), Names(Endpoint) || Names(TracesEndpoint));
+        if (!wantsMetrics && !wantsTraces)
+            return new OtlpExport(meter, null, null, null);
+        // What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say comes last, and wins.
+        var resource = ResourceBuilder.CreateEmpty()
+            .AddService("metricstream", serviceVersion: Version(), autoGenerateServiceInstanceId: instance.Length == 0,
+                serviceInstanceId: instance.Length == 0 ? null : instance)
+            .AddTelemetrySdk().AddEnvironmentVariableDetector();
+        var trouble = new OtlpTrouble(log);
+        var metrics = wantsMetrics
+            ? Sdk.CreateMeterProviderBuilder().SetResourceBuilder(resource).AddMeter(ServerMeter.Name, KafkaTelemetry.MeterName)
+                .AddMeter("System.Runtime", "Microsoft.AspNetCore.Server.Kestrel").AddOtlpExporter().Build()
+            : null;
+        var traces = wantsTraces
+            ? Sdk.CreateTracerProviderBuilder().SetResourceBuilder(resource)
+                .AddSource(IntakeTrace.SourceName, KafkaTelemetry.ActivitySourceName).AddOtlpExporter().Build()
+            : null;
+        LogExports(log, Environment.GetEnvironmentVariable(Endpoint) ?? "the endpoints for each");
+        return new OtlpExport(meter, metrics, traces, trouble);
+    }
+
+    public void Dispose()
+    {
+        _traces?.Shutdown(FlushMs);
+        _metrics?.Shutdown(FlushMs);
+        _traces?.Dispose();
+        _metrics?.Dispose();
+        _trouble?.Dispose();
+        _meter.Dispose();
+    }
+
+    private static bool Names(string variable) => !string.IsNullOrWhiteSpace(Environment.GetEnvironmentVariable(variable));
+
+    private static string? Version() =>
+        Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
+
+    [LoggerMessage(151, LogLevel.Information, "Own metrics and spans go over OTLP to {Endpoint}.")]
+    private static partial void LogExports(ILogger log, string endpoint);
+}
