@@ -24,7 +24,7 @@ internal static class Leavings
         var left = admin.GetMetadata(Limit).Topics.Where(topic => topic.Topic.StartsWith("test-", StringComparison.Ordinal))
             .Select(topic => $"topic {topic.Topic}").ToList();
         var groups = await admin.ListConsumerGroupsAsync(new() { RequestTimeout = Limit });
-        left.AddRange(groups.Valid.Where(group => group.GroupId.StartsWith("test-", StringComparison.Ordinal))
+        left.AddRange(groups.Valid.Where(group => group.GroupId.StartsWith("test-consumer-", StringComparison.Ordinal))
             .Select(group => $"group {group.GroupId} ({group.State})"));
         return left;
     }

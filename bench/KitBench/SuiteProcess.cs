@@ -14,7 +14,9 @@ internal static partial class SuiteProcess
     /// <param name="workers">Collections at once.</param>
     /// <param name="bootstrapServers">Null: the version's embedded broker.</param>
     /// <param name="seed">Of the order.</param>
-    public static async Task<SuiteOutcome> RunAsync(string version, int workers, string? bootstrapServers, int seed)
+    /// <param name="life">After this time it is killed, as kill -9 does; null: it ends by itself.</param>
+    public static async Task<SuiteOutcome> RunAsync(
+        string version, int workers, string? bootstrapServers, int seed, TimeSpan? life = null)
     {
         var results = Directory.CreateTempSubdirectory("kit-bench-");
         try
@@ -33,6 +35,8 @@ internal static partial class SuiteProcess
             using var process = Process.Start(start)!;
             var said = process.StandardOutput.ReadToEndAsync();
             var errors = process.StandardError.ReadToEndAsync();
+            if (life is not null && !process.WaitForExit(life.Value))
+                process.Kill();
             await process.WaitForExitAsync();
             var command = watch.Elapsed;
             var output = await said + await errors;

@@ -153,11 +153,14 @@ public sealed class TestRun : IAsyncDisposable
         }
     }
 
-    /// <summary>As <see cref="SweepAsync"/>, beside the tests; the end of the run waits for it, and tells its failure.</summary>
+    /// <summary>
+    /// As <see cref="SweepAsync"/>, beside the tests. What fails is tried once more at the end of the run, and told if it fails again: a
+    /// killed process is a member of its groups until its session is over.
+    /// </summary>
     /// <param name="place">A name, the same in each run, such as the address of a database server.</param>
     /// <param name="sweep">Removes what bears a run id for which it is told true.</param>
     public void SweepInBackground(string place, Func<Func<string, bool>, Task> sweep) =>
-        InBackground(SweepAsync(place, sweep), $"Sweeping what dead runs left at {place}");
+        InBackground(SweepTwiceAsync(place, sweep), $"Sweeping what dead runs left at {place}");
 
     /// <summary>Lets something be done at the end of the run, after the clients; what it throws is told and fails nothing.</summary>
     /// <param name="what">For the message.</param>
@@ -210,6 +213,20 @@ public sealed class TestRun : IAsyncDisposable
                     Tell($"{what}: {failed.GetBaseException().Message}");
             },
             CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    private async Task SweepTwiceAsync(string place, Func<Func<string, bool>, Task> sweep)
+    {
+        try
+        {
+            await SweepAsync(place, sweep).ConfigureAwait(false);
+        }
+#pragma warning disable CA1031 // The second try tells it.
+        catch (Exception)
+        {
+            AtEnd($"Sweeping what dead runs left at {place}", () => SweepAsync(place, sweep));
+        }
+#pragma warning restore CA1031
     }
 
     private async Task StopAsync()

@@ -85,6 +85,29 @@ public sealed class FileTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_sweep_that_fails_at_first_is_tried_again_at_the_end_and_told_if_it_fails_then()
+    {
+        var dead = RunId.New(TimeProvider.System);
+        await File.WriteAllTextAsync(Path.Combine(_runs.Folder, $"run-{dead}.lock"), "server a\nserver b\n", Cancellation);
+        var tries = new Dictionary<string, int> { ["a"] = 0, ["b"] = 0 };
+        await using (var run = _runs.Start())
+        {
+            run.SweepInBackground("server a", isStale => Sweep("a", until: 2, isStale));
+            run.SweepInBackground("server b", isStale => Sweep("b", until: 3, isStale));
+        }
+
+        Assert.Equal((2, 2), (tries["a"], tries["b"]));
+        Assert.Contains("b is held", Assert.Single(_runs.Told), StringComparison.Ordinal);
+        Assert.Equal(["server b"], await File.ReadAllLinesAsync(Path.Combine(_runs.Folder, $"run-{dead}.lock"), Cancellation));
+
+        Task Sweep(string server, int until, Func<string, bool> isStale)
+        {
+            Assert.True(isStale(dead.Text));
+            return ++tries[server] < until ? throw new IOException($"{server} is held") : Task.CompletedTask;
+        }
+    }
+
+    [Fact]
     public async Task A_worker_has_a_copy_of_a_SQLite_file_that_is_prepared_once()
     {
         await using var run = _runs.Start();
