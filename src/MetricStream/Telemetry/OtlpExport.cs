@@ -1,6 +1,8 @@
 using System.Reflection;
 using EvenKeel.Kafka.Telemetry;
+using MetricStream.Serving;
 using OpenTelemetry;
+using OpenTelemetry.Exporter;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
@@ -31,8 +33,8 @@ internal sealed partial class OtlpExport : IDisposable
     /// <summary>Exports from now on; nothing where no collector is named. The meter is its own from here on.</summary>
     public static OtlpExport Start(ServerMeter meter, string instance, ILogger log)
     {
-        var (wantsMetrics, wantsTraces) = (Names(Endpoint) || Names(MetricsEndpoint), Names(Endpoint) || Names(TracesEndpoint));
-        if (!wantsMetrics && !wantsTraces)
+        var (both, forMetrics, forTraces) = (Named(Endpoint), Named(MetricsEndpoint), Named(TracesEndpoint));
+        if ((both ?? forMetrics ?? forTraces) is not { } first)
             return new OtlpExport(meter, null, null, null);
         // What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say comes last, and wins.
         var resource = ResourceBuilder.CreateEmpty()
@@ -40,15 +42,17 @@ internal sealed partial class OtlpExport : IDisposable
                 serviceInstanceId: instance.Length == 0 ? null : instance)
             .AddTelemetrySdk().AddEnvironmentVariableDetector();
         var trouble = new OtlpTrouble(log);
-        var metrics = wantsMetrics
-            ? Sdk.CreateMeterProviderBuilder().SetResourceBuilder(resource).AddMeter(ServerMeter.Name, KafkaTelemetry.MeterName)
-                .AddMeter("System.Runtime", "Microsoft.AspNetCore.Server.Kestrel").AddOtlpExporter().Build()
+        var metrics = both is not null || forMetrics is not null
+            ? Sdk.CreateMeterProviderBuilder().SetResourceBuilder(resource)
+                .AddMeter(ServerMeter.Name, KafkaTelemetry.MeterName, "System.Runtime", "Microsoft.AspNetCore.Server.Kestrel")
+                .AddOtlpExporter(options => Direct(options, forMetrics)).Build()
             : null;
-        var traces = wantsTraces
+        var traces = both is not null || forTraces is not null
             ? Sdk.CreateTracerProviderBuilder().SetResourceBuilder(resource)
-                .AddSource(IntakeTrace.SourceName, KafkaTelemetry.ActivitySourceName).AddOtlpExporter().Build()
+                .AddSource(IntakeTrace.SourceName, KafkaTelemetry.ActivitySourceName)
+                .AddOtlpExporter(options => Direct(options, forTraces)).Build()
             : null;
-        LogExports(log, Environment.GetEnvironmentVariable(Endpoint) ?? "the endpoints for each");
+        LogExports(log, first);
         return new OtlpExport(meter, metrics, traces, trouble);
     }
 
@@ -62,11 +66,26 @@ internal sealed partial class OtlpExport : IDisposable
         _meter.Dispose();
     }
 
-    private static bool Names(string variable) => !string.IsNullOrWhiteSpace(Environment.GetEnvironmentVariable(variable));
+    // The exporter reads the variable for both by itself, those for one it leaves to us.
+    private static void Direct(OtlpExporterOptions options, Uri? endpoint)
+    {
+        if (endpoint is not null)
+            options.Endpoint = endpoint;
+    }
+
+    private static Uri? Named(string variable)
+    {
+        var text = Environment.GetEnvironmentVariable(variable);
+        if (string.IsNullOrWhiteSpace(text))
+            return null;
+        if (Uri.TryCreate(text, UriKind.Absolute, out var endpoint) && endpoint.Scheme is "http" or "https")
+            return endpoint;
+        throw new StartRefusedException($"{variable} is '{text}': write http://host:port or https://host:port, or leave it out.");
+    }
 
     private static string? Version() =>
         Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
 
     [LoggerMessage(151, LogLevel.Information, "Own metrics and spans go over OTLP to {Endpoint}.")]
-    private static partial void LogExports(ILogger log, string endpoint);
+    private static partial void LogExports(ILogger log, Uri endpoint);
 }

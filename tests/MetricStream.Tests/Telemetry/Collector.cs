@@ -11,7 +11,7 @@ namespace MetricStream.Tests.Telemetry;
 internal sealed record CollectedPoint(string Scope, string Metric, double Value);
 
 /// <summary>One span as a collector got it.</summary>
-internal sealed record CollectedSpan(string Name, string TraceId, string ParentId, IReadOnlyDictionary<string, string> Attributes);
+internal sealed record CollectedSpan(string Name, string TraceId, string SpanId, string ParentId, IReadOnlyDictionary<string, string> Attributes);
 
 /// <summary>A collector that takes OTLP over HTTP as protobuf and keeps what it understands of it.</summary>
 internal sealed class Collector : IAsyncDisposable
@@ -81,7 +81,7 @@ internal sealed class Collector : IAsyncDisposable
         foreach (var span in resource.Messages(2).SelectMany(scope => scope.Messages(2)))
         {
             Spans.Enqueue(new CollectedSpan(
-                span.Text(5), span.Hex(1), span.Hex(4), Attributes(span.Messages(9)).ToDictionary(pair => pair.Key, pair => pair.Value)));
+                span.Text(5), span.Hex(1), span.Hex(2), span.Hex(4), Attributes(span.Messages(9)).ToDictionary(pair => pair.Key, pair => pair.Value)));
         }
     }
 

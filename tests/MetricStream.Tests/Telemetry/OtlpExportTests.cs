@@ -1,4 +1,6 @@
+using EvenKeel.Testing.Cluster;
 using MetricStream.Tests.Intake;
+using MetricStream.Tests.Kafka;
 using MetricStream.Tests.Serving;
 using Xunit;
 
@@ -41,6 +43,27 @@ public sealed class OtlpExportTests : IDisposable
     }
 
     [Fact]
+    public async Task What_Kafka_is_sent_belongs_to_the_posts_span_and_that_to_the_senders_trace()
+    {
+        await using var collector = await Collector.StartAsync();
+        await using var broker = TestBroker.Start();
+        var topic = "traced-" + Guid.NewGuid().ToString("n");
+        await using var server = await ServedProcess.StartAsync(
+            _folder, ["--queue", "kafka", "--bootstrap-servers", broker.BootstrapServers, "--topic", topic, "--role", "intake"],
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", collector.Endpoint + "/v1/traces"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "100"));
+
+        Assert.Equal(200, (await server.PostAsync(IntakeServer.GoodBody, ("traceparent", $"00-{TraceId}-{ParentId}-01"))).Status);
+
+        await UntilAsync(collector, () => collector.Spans.Any(span => span.Name == "POST /metrics"));
+        var message = Assert.Single(await TopicReading.ReadAsync(broker, topic, 1));
+        var parent = message.Headers["traceparent"].Split('-');
+        Assert.Equal(TraceId, parent[1]);
+        await UntilAsync(collector, () => collector.Spans.Any(span => span.SpanId == parent[2] && span.TraceId == TraceId));
+        Assert.Empty(collector.Points);
+    }
+
+    [Fact]
     public async Task A_collector_that_is_away_is_said_and_costs_no_batch()
     {
         await using var server = await ServedProcess.StartAsync(
@@ -52,6 +75,16 @@ public sealed class OtlpExportTests : IDisposable
         await ServedProcess.UntilAsync(
             () => Task.FromResult(server.Said.Contains("OTLP collector does not take", StringComparison.Ordinal)), () => server.Said);
         Assert.Equal(200, (await server.PostAsync(IntakeServer.GoodBody)).Status);
+    }
+
+    [Fact]
+    public async Task An_endpoint_that_is_no_address_ends_the_start_with_2_and_its_name()
+    {
+        var (exit, said) = await ServedProcess.RunAsync(
+            _folder, [("OTEL_EXPORTER_OTLP_ENDPOINT", "collector")], "serve", "--port", "0", "--data", Path.Combine(_folder, "data"));
+
+        Assert.Equal(2, exit);
+        Assert.Contains("OTEL_EXPORTER_OTLP_ENDPOINT is 'collector'", said, StringComparison.Ordinal);
     }
 
     private static Task UntilAsync(Collector collector, Func<bool> holds) => ServedProcess.UntilAsync(
