@@ -1,9 +1,10 @@
 using System.CommandLine;
 using Chaos;
+using Chaos.Kafka;
 using Xunit.MicrosoftTestingPlatform;
 
-// Chaos kill|terminate is a long run with a seed, slow one with bad clients; anything else is for the test platform.
-if (args.Length == 0 || args[0] is not ("kill" or "terminate" or "slow"))
+// Chaos kill|terminate is a long run with a seed, slow one with bad clients, kafka one on a real Kafka; anything else is for the test platform.
+if (args.Length == 0 || args[0] is not ("kill" or "terminate" or "slow" or "kafka"))
 {
     return args.Any(arg => arg is "-automated" or "@@")
         ? await Xunit.Runner.InProc.SystemConsole.ConsoleRunner.Run(args)
@@ -19,7 +20,7 @@ kill.SetAction((parsed, cancellation) => RunAsync(parsed, Ending.Kill, cancellat
 var terminate = new Command("terminate", "Ask the server to stop under load (SIGTERM).") { rounds, seed, clients, unfinished };
 terminate.SetAction((parsed, cancellation) =>
     RunAsync(parsed, parsed.GetValue(unfinished) ? Ending.TerminateWithUnfinishedBody : Ending.Terminate, cancellation));
-var root = new RootCommand("Ends a real metricstream under load; nothing acknowledged may be lost or doubled.") { kill, terminate, SlowCommand.Create() };
+var root = new RootCommand("Ends a real metricstream under load; nothing acknowledged may be lost or doubled.") { kill, terminate, SlowCommand.Create(), KafkaCommand.Create(seed) };
 var parsed = root.Parse(args);
 foreach (var error in parsed.Errors) await Console.Error.WriteLineAsync(error.Message);
 return parsed.Errors.Count > 0 ? 2 : await parsed.InvokeAsync();

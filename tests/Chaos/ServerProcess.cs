@@ -22,6 +22,16 @@ internal sealed partial class ServerProcess : IDisposable
 
     public Uri Url { get; private set; } = null!;
 
+    /// <summary>Its memory now; 0 once it has ended.</summary>
+    public long ResidentBytes
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.HasExited ? 0 : _process.WorkingSet64;
+        }
+    }
+
     /// <summary>The last lines the server printed, for a message.</summary>
     public string Printed => string.Join(Environment.NewLine, _printed);
 

@@ -16,16 +16,24 @@ internal sealed class UnverifiableException(string message, Exception? inner = n
 internal sealed record ServerCounters(
     long Acknowledged, long Stored, long Queued, long Spilled, long Duplicates, long Quarantined, long DeadLettered)
 {
+    /// <summary>Acknowledged by other servers of the group, and stored or queued by this one.</summary>
+    public long HandedIn { get; init; }
+
+    /// <summary>Acknowledged by this server, and stored or queued by others.</summary>
+    public long HandedOver { get; init; }
+
     /// <summary>What was acknowledged and is nowhere: 0 at rest, or the law is broken.</summary>
-    public long Missing => Acknowledged - Stored - Queued - Spilled - Duplicates - Quarantined - DeadLettered;
+    public long Missing => Acknowledged + HandedIn - HandedOver - Stored - Queued - Spilled - Duplicates - Quarantined - DeadLettered;
 
     /// <summary>Nothing acknowledged is still on its way to the store.</summary>
     public bool IsAtRest => Queued == 0 && Spilled == 0;
 
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"acknowledged {Acknowledged} = stored {Stored} + queued {Queued} + spilled {Spilled} + duplicates {Duplicates} "
+        $"acknowledged {Acknowledged}{Handed} = stored {Stored} + queued {Queued} + spilled {Spilled} + duplicates {Duplicates} "
         + $"+ quarantined {Quarantined} + dead_lettered {DeadLettered}, missing {Missing}");
+
+    private string Handed => (HandedIn, HandedOver) == (0, 0) ? "" : $" + handed in {HandedIn} - handed over {HandedOver}";
 }
 
 /// <summary>A batch as the server lists it: its id and the JSON array of its metrics.</summary>
@@ -85,7 +93,11 @@ internal sealed class ServerApi : IDisposable
         using var document = await GetAsync(Route, cancellation);
         return new(
             Number("acknowledged"), Number("stored"), Number("queued"), Number("spilled"),
-            Number("duplicates"), Number("quarantined"), Number("dead_lettered"));
+            Number("duplicates"), Number("quarantined"), Number("dead_lettered"))
+        {
+            HandedIn = OfTheGroup("handed_in"),
+            HandedOver = OfTheGroup("handed_over"),
+        };
 
         long Number(string member) =>
             document.RootElement.ValueKind == JsonValueKind.Object
@@ -93,6 +105,13 @@ internal sealed class ServerApi : IDisposable
             && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number)
                 ? number
                 : throw new UnverifiableException($"GET {Route} has no number '{member}': no metricstream, or one without a store.");
+
+        // Only where servers can share the work.
+        long OfTheGroup(string member) =>
+            document.RootElement.TryGetProperty("queue", out var queue) && queue.ValueKind == JsonValueKind.Object
+            && queue.TryGetProperty(member, out var value) && value.TryGetInt64(out var number)
+                ? number
+                : 0;
     }
 
     /// <summary>One page of a client's stored batches, oldest first, after the batch id <paramref name="after"/>. The caller disposes

@@ -137,6 +137,17 @@ public sealed class LoadCommandTests
         server => server.AcknowledgedTooMany = 2, "miscounted: 1", "missing 2", "--verify-timeout 300ms");
 
     [Fact]
+    public async Task What_other_servers_of_the_group_store_is_not_missing()
+    {
+        await using var server = await MisbehavingServer.StartAsync();
+        (server.AcknowledgedTooMany, server.HandedOver) = (2, 2);
+
+        var (exit, output, _) = await RunAsync(server, "--clients 2 --requests 5 --verify --verify-timeout 300ms");
+
+        Assert.True(exit == 0, output);
+    }
+
+    [Fact]
     public async Task At_most_ten_anomalies_are_named()
     {
         await using var server = await MisbehavingServer.StartAsync();

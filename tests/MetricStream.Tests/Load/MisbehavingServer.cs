@@ -38,6 +38,9 @@ internal sealed class MisbehavingServer : IAsyncDisposable
 
     public long AcknowledgedTooMany { get; set; }
 
+    /// <summary>What the server says that it acknowledged and others store; null: it says nothing of a group.</summary>
+    public long? HandedOver { get; set; }
+
     public bool HasStore { get; set; } = true;
 
     public int Posts => Volatile.Read(ref _posts);
@@ -94,7 +97,8 @@ internal sealed class MisbehavingServer : IAsyncDisposable
             CultureInfo.InvariantCulture,
             $$"""
             {"acknowledged":{{stored + queued + AcknowledgedTooMany}},"stored":{{stored}},"queued":{{queued}},"spilled":0,
-             "duplicates":0,"quarantined":0,"dead_lettered":0,"rejected":0}
+             "duplicates":0,"quarantined":0,"dead_lettered":0,"rejected":0,
+             "queue":{{(HandedOver is { } over ? $$"""{"handed_in":0,"handed_over":{{over}}}""" : "null")}}}
             """));
     }
 
