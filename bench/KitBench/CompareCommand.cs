@@ -38,8 +38,9 @@ internal sealed class CompareCommand(BenchOptions options)
 
     private async Task RunAsync(string broker, string servers, int workers, string version, int run)
     {
-        var isKitAlone = version == "Kit" && broker == BenchOptions.Embedded;
-        var outcome = await SuiteProcess.RunAsync(version, workers, isKitAlone ? null : servers, run);
+        var isEmbedded = broker == BenchOptions.Embedded;
+        var outcome = await SuiteProcess.RunAsync(
+            version, workers, isEmbedded && version == "Kit" ? null : servers, run, hasNoAdmin: isEmbedded);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{broker} {workers} worker(s) {version}: {outcome.Passed} passed, tests {outcome.Phase.TotalSeconds:0.00} s, "
             + $"command {outcome.Command.TotalSeconds:0.00} s, end of the run {outcome.Ending?.TotalMilliseconds:0} ms"));

@@ -12,11 +12,12 @@ internal static partial class SuiteProcess
 
     /// <param name="version">Today, Tuned, Kit.</param>
     /// <param name="workers">Collections at once.</param>
-    /// <param name="bootstrapServers">Null: the version's embedded broker.</param>
+    /// <param name="bootstrapServers">Null: the kit's own, embedded.</param>
     /// <param name="seed">Of the order.</param>
     /// <param name="life">After this time it is killed, as kill -9 does; null: it ends by itself.</param>
+    /// <param name="hasNoAdmin">The broker is an embedded one.</param>
     public static async Task<SuiteOutcome> RunAsync(
-        string version, int workers, string? bootstrapServers, int seed, TimeSpan? life = null)
+        string version, int workers, string? bootstrapServers, int seed, TimeSpan? life = null, bool hasNoAdmin = false)
     {
         var results = Directory.CreateTempSubdirectory("kit-bench-");
         try
@@ -31,6 +32,8 @@ internal static partial class SuiteProcess
                 RedirectStandardError = true,
             };
             start.Environment["EVENKEEL_BOOTSTRAP_SERVERS"] = bootstrapServers ?? "";
+            if (hasNoAdmin)
+                start.Environment["ORDER_TESTS_TOPICS_ON_USE"] = "1";
             var watch = Stopwatch.StartNew();
             using var process = Process.Start(start)!;
             var said = process.StandardOutput.ReadToEndAsync();

@@ -6,7 +6,8 @@ namespace OrderService;
 /// Reads payments for as long as the service runs: the key is the order's id, the value <c>paid</c> or <c>refunded</c>; anything else is
 /// nobody's payment and left alone.
 /// </summary>
-internal sealed class PaymentConsumer(OrderSettings settings, IOrderStore store) : BackgroundService
+internal sealed partial class PaymentConsumer(OrderSettings settings, IOrderStore store, ILogger<PaymentConsumer> logger)
+    : BackgroundService
 {
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.Factory.StartNew(
         () => ConsumeAsync(stoppingToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
@@ -25,7 +26,8 @@ internal sealed class PaymentConsumer(OrderSettings settings, IOrderStore store)
         {
             while (!stop.IsCancellationRequested)
             {
-                var payment = consumer.Consume(stop);
+                if (Next(consumer, stop) is not { } payment)
+                    continue;
                 if (payment.Message is { Key: { } id, Value: "paid" or "refunded" })
                     await store.SetPaidAsync(id, payment.Message.Value == "paid", stop);
                 consumer.StoreOffset(payment);
@@ -36,4 +38,21 @@ internal sealed class PaymentConsumer(OrderSettings settings, IOrderStore store)
             consumer.Close();
         }
     }
+
+    /// <summary>What is not fatal passes, such as a topic that the brokers do not know yet.</summary>
+    private ConsumeResult<string, string>? Next(IConsumer<string, string> consumer, CancellationToken stop)
+    {
+        try
+        {
+            return consumer.Consume(stop);
+        }
+        catch (ConsumeException passing) when (!passing.Error.IsFatal)
+        {
+            LogTrouble(passing.Error.Reason);
+            return null;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "No payment: {Reason}")]
+    private partial void LogTrouble(string reason);
 }

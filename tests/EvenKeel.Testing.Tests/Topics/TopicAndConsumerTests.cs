@@ -63,6 +63,7 @@ public sealed class TopicAndConsumerTests(ITestOutputHelper output) : IAsyncLife
         Assert.NotEqual(topics.Failing, topics.Other);
         Assert.Equal($"test-orders-w{failing.Number}-{run.Id}", topics.Failing);
         Assert.Equal($"test-consumer-w{failing.Number}-{run.Id}-orders-0", failing.GroupFor(topics.Failing));
+        Assert.NotEqual(failing.GroupFor("orders"), other.GroupFor("orders"));
         var (bad, good) = (failing.BeginTest("bad"), other.BeginTest("good"));
         var consumers = (
             Failing: await failing.ConsumerAsync(topics.Failing, cancellationToken: Cancellation),
