@@ -9,6 +9,8 @@ internal sealed partial class SpillRoute
     // Longer than a round trip of the last replay, short enough for those who wait in line.
     private static readonly TimeSpan ClosingLimit = TimeSpan.FromMilliseconds(500);
 
+    private static readonly TimeSpan FullTold = TimeSpan.FromSeconds(10);
+
     // A record in line behind what went straight: the path is too slow for what is offered when it has not ended by then.
     private static readonly TimeSpan BehindLimit = TimeSpan.FromMilliseconds(500);
 
@@ -363,9 +365,12 @@ internal sealed partial class SpillRoute
 
     private void TellFullLocked(string text)
     {
-        if (_isFull)
-            return;
+        // A disk that has room for some records and not for others would be told of with each of these.
+        var isToldAlready = _isFull || (_toldFullAt is { } at && _time.GetElapsedTime(at) < FullTold);
         _isFull = true;
+        if (isToldAlready)
+            return;
+        _toldFullAt = _time.GetTimestamp();
         Tell(ProducerNoticeKind.SpillFull, text, KafkaErrorCode.QueueFull);
     }
 

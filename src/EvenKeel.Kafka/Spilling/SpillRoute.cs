@@ -37,6 +37,7 @@ internal sealed partial class SpillRoute
     private bool _isTakingOver;
     private bool _isClosed;
     private bool _isFull;
+    private long? _toldFullAt;
 
     // The path while nothing is in the spill: the only thing that most sends look at.
     private volatile DirectPath? _plain;

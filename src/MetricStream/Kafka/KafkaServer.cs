@@ -34,6 +34,7 @@ internal static partial class KafkaServer
         using var file = Stores.OpenFile(settings);
         using var shared = Stores.OpenShared(settings, log);
         LeftBehind.RefuseFileQueue(settings, file);
+        LeftBehind.RefuseOtherTopics(settings, kafka.Topic);
         var started = Stopwatch.GetTimestamp();
         await using var survey = OrRefuse(() => new TopicSurvey(kafka, time, log));
         survey.Start();

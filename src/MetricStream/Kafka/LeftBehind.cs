@@ -34,6 +34,22 @@ internal static class LeftBehind
         }
     }
 
+    /// <summary>For a start with <c>--queue kafka</c> and this topic.</summary>
+    /// <exception cref="StartRefusedException">The spill holds batches for another topic: they would go where this server counts
+    /// nothing.</exception>
+    public static void RefuseOtherTopics(ServeSettings settings, string topic)
+    {
+        foreach (var other in TopicFolder.Topics(settings.SpillFolder).Where(name => name != topic))
+        {
+            if (Waiting(TopicFolder.Of(settings.SpillFolder, other), _ => 0) is > 0 and var waiting)
+            {
+                throw new StartRefusedException(
+                    $"{waiting} acknowledged batches wait in the spill '{settings.SpillFolder}' for topic '{other}', and --topic is '{topic}'. "
+                    + $"Start once with --topic {other} until /api/stats says that none is spilled, or name another directory with --data.");
+            }
+        }
+    }
+
     private static long Waiting(string folder, Func<DurableQueue, long> done)
     {
         if (!Directory.Exists(folder))

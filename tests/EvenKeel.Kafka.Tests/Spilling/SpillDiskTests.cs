@@ -122,6 +122,33 @@ public sealed class SpillDiskTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task A_full_disk_refuses_each_record_is_told_once_and_takes_records_again_when_it_has_room()
+    {
+        await using var broker = EmbeddedBroker.Start();
+        await broker.CreateTopicAsync("crowded", 1, Cancellation);
+        using var disk = new GatedDisk();
+        await using var producer = new SpillingProducer(
+            Client(broker), _spills.Options(SpillAcknowledgement.Disk), disk.Open, TimeProvider.System);
+        var notices = Notices(producer);
+        broker.Faults.TakeDown();
+        Assert.Equal(DeliveryStatus.Spilled, (await Send(producer, "crowded", "key", "kept")).Status);
+
+        disk.IsFull = true;
+        for (var i = 0; i < 50; i++)
+        {
+            var refused = await Send(producer, "crowded", "key", $"refused {i}").WaitAsync(Deadline, Cancellation);
+            Assert.Equal((DeliveryStatus.Refused, KafkaErrorCode.QueueFull), (refused.Status, refused.Error));
+        }
+        disk.IsFull = false;
+        Assert.Equal(DeliveryStatus.Spilled, (await Send(producer, "crowded", "key", "kept too")).Status);
+
+        broker.Faults.BringUp();
+        await UntilState(producer, SpillState.Direct);
+        AssertHistory(await ReadIdsAsync(broker, "crowded", 1, 2), [("key", "kept"), ("key", "kept too")]);
+        Assert.Single(notices, notice => notice.Kind == ProducerNoticeKind.SpillFull);
+    }
+
     [Theory]
     [InlineData(SpillBound.Refuse)]
     [InlineData(SpillBound.Wait)]
@@ -256,6 +283,8 @@ public sealed class SpillDiskTests : IDisposable
 
         public bool Fails { get; set; }
 
+        public bool IsFull { get; set; }
+
         public DurableQueue Open(DurableQueueOptions options)
         {
             var storage = new FileStorage(options.Directory, create: true);
@@ -300,7 +329,12 @@ public sealed class SpillDiskTests : IDisposable
 
             public int Read(Span<byte> destination, long offset) => inner.Read(destination, offset);
 
-            public void Write(ReadOnlySpan<byte> source, long offset) => inner.Write(source, offset);
+            public void Write(ReadOnlySpan<byte> source, long offset)
+            {
+                if (disk.IsFull)
+                    throw DiskErrors.OutOfSpace("by order of the test");
+                inner.Write(source, offset);
+            }
 
             public void Sync()
             {

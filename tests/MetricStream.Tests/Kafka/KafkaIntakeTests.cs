@@ -153,6 +153,22 @@ public sealed class KafkaIntakeTests : IDisposable
     }
 
     [Fact]
+    public async Task A_spill_with_batches_for_another_topic_refuses_the_start_and_names_it()
+    {
+        var settings = Settings($"127.0.0.1:{ClosedPort()}");
+        await using (var server = await KafkaServerRun.StartAsync(settings))
+            Assert.Equal(200, (await server.PostAsync(Body)).Status);
+
+        using var soon = new CancellationTokenSource(StartLimit);
+        var elsewhere = settings.Kafka! with { Topic = "elsewhere" };
+        var refused = await Assert.ThrowsAsync<StartRefusedException>(
+            () => KafkaServer.RunAsync(settings with { Port = 0, Kafka = elsewhere }, elsewhere, soon.Token));
+
+        Assert.Contains($"1 acknowledged batches wait in the spill '{settings.SpillFolder}'", refused.Message, StringComparison.Ordinal);
+        Assert.Contains($"Start once with --topic {settings.Kafka!.Topic}", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_file_queue_with_batches_that_are_not_stored_refuses_a_start_with_kafka()
     {
         var settings = Settings($"127.0.0.1:{ClosedPort()}");
