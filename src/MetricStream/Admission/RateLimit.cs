@@ -24,8 +24,8 @@ internal sealed class RateLimit(int perSecond, TimeProvider clock)
     /// <summary>Takes a token. Zero when there was one, else the time until there will be.</summary>
     public TimeSpan Take(ref long fullAt)
     {
-        var now = clock.GetTimestamp();
         var known = Volatile.Read(ref fullAt);
+        var now = clock.GetTimestamp();
         while (true)
         {
             // A bucket is filled within a second; more than that is left of another limit, or of nothing.

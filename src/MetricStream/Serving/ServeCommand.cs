@@ -26,6 +26,7 @@ internal static class ServeCommand
                 Description = "Let other machines in although no keys are asked for.",
                 Arity = ArgumentArity.ZeroOrOne,
             },
+            new Option<string>("--log-format") { Description = "The log's lines: text or json (text).", HelpName = "text|json" },
             .. AdmissionCommandLine.Options(),
             new Option<string>("--data") { Description = "Folder for queue and store (./metricstream-data).", HelpName = "DIR" },
             new Option<string>("--queue") { Description = "Where acknowledged batches go: file or kafka (file).", HelpName = "file|kafka" },

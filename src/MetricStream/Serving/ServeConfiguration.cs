@@ -82,6 +82,7 @@ internal static class ServeConfiguration
             Insecure = reader.Flag("Insecure"),
             ApiKeys = reader.Text("ApiKeys", defaults.ApiKeys),
             MaxConnections = reader.Number("MaxConnections", defaults.MaxConnections, 1, 1_000_000),
+            LogFormat = reader.OneOf("LogFormat", defaults.LogFormat),
             RateLimit = reader.NumberOrOff("RateLimit", 1, MostPerSecond),
             Data = reader.Text("Data", defaults.Data),
             Queue = reader.OneOf("Queue", defaults.Queue),

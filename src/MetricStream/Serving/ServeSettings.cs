@@ -27,6 +27,16 @@ internal enum StoreKind
     None,
 }
 
+/// <summary>How the log's lines look.</summary>
+internal enum LogFormat
+{
+    /// <summary>A line for people.</summary>
+    Text,
+
+    /// <summary>A JSON object a line, with the values of the message by their names.</summary>
+    Json,
+}
+
 /// <summary>What the server was told, complete and checked. The defaults are those of the outward contract.</summary>
 internal sealed record ServeSettings
 {
@@ -52,6 +62,8 @@ internal sealed record ServeSettings
 
     /// <summary>The most connections at once; fewer where the process may not open as many descriptors.</summary>
     public int MaxConnections { get; init; } = 10_000;
+
+    public LogFormat LogFormat { get; init; }
 
     /// <summary>Kestrel's own section of the configuration; null where there is none.</summary>
     public IConfiguration? Kestrel { get; init; }

@@ -11,6 +11,7 @@ using MetricStream.Storing;
 using MetricStream.Streaming;
 using MetricStream.Telemetry;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging.Console;
 
 namespace MetricStream.Serving;
 
@@ -139,12 +140,8 @@ internal static partial class Server
         // The hosting diagnostics make an activity and a scope for every request once anybody listens to them (450 B each).
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning)
             .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None)
-            .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None).AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-            console.UseUtcTimestamp = true;
-        });
+            .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
+        AddLog(builder.Logging, settings.LogFormat);
         builder.Services.AddRoutingCore();
         // "Unsafe" is for handlers that block for long: a batch is parsed and answered where it was received, two thread hops less
         // (measured: 15-20 % more requests at 64 connections).
@@ -154,6 +151,24 @@ internal static partial class Server
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration()
             .ConfigureKestrel(kestrel => Listening.Configure(kestrel, settings, connections));
         return builder.Build();
+    }
+
+    private static void AddLog(ILoggingBuilder logging, LogFormat format)
+    {
+        if (format == LogFormat.Json)
+            logging.AddJsonConsole(Stamp);
+        else
+            logging.AddSimpleConsole(console =>
+            {
+                Stamp(console);
+                console.SingleLine = true;
+            });
+
+        static void Stamp(ConsoleFormatterOptions console)
+        {
+            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+            console.UseUtcTimestamp = true;
+        }
     }
 
     internal static void Map(WebApplication app, Gate gate, MetricsEndpoint? intake, IMetricStore? store)

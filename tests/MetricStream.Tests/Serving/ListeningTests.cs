@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using System.Text.Json;
 using MetricStream.Serving;
 using MetricStream.Tests.Intake;
 using Xunit;
@@ -107,6 +108,20 @@ public sealed class ListeningTests : IDisposable
 
         Assert.Equal(2, exit);
         Assert.Contains("none.pem", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_log_is_JSON_where_that_is_asked_for_with_the_values_by_their_names()
+    {
+        await using var server = await ServedProcess.StartAsync(_folder, ["--log-format", "json"]);
+        var line = "";
+
+        await ServedProcess.UntilAsync(
+            () => Task.FromResult((line = server.Said.Split('\n').FirstOrDefault(said => said.Contains("\"EventId\":101", StringComparison.Ordinal)) ?? "") != ""),
+            () => server.Said);
+
+        using var json = JsonDocument.Parse(line);
+        Assert.Equal(server.Address, new Uri(json.RootElement.GetProperty("State").GetProperty("Address").GetString()!));
     }
 
     [Fact]
