@@ -1,3 +1,4 @@
+using System.Collections;
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using MetricStream.Serving;
@@ -36,6 +37,20 @@ internal static class KafkaCommandLine
             HelpName = "all|intake|store",
         },
     ];
+
+    /// <summary>The options that say where a cluster is.</summary>
+    public static IEnumerable<Option> ClusterOptions() =>
+        Options().Where(option => option.Name is "--bootstrap-servers" or Property or "--kafka-properties");
+
+    /// <summary>The settings that options and environment come to; null with every violation.</summary>
+    public static (KafkaOptions? Options, IReadOnlyList<string> Violations) Read(Dictionary<string, string?> given)
+    {
+        var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .ToDictionary(e => (string)e.Key, e => (string?)e.Value ?? "", StringComparer.Ordinal);
+        given["Queue"] = nameof(QueueKind.Kafka);
+        var (settings, violations) = ServeConfiguration.Read(given, Path.GetTempPath(), environment);
+        return (settings?.Kafka, violations);
+    }
 
     /// <summary>Takes an option that may be given again and again, each under the name of its property.</summary>
     public static bool TryTake(string option, IReadOnlyList<Token> tokens, Dictionary<string, string?> given)

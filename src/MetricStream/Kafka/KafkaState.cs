@@ -99,6 +99,7 @@ internal sealed class KafkaState(ServeSettings settings, KafkaParts parts, Intak
             spill.SpillBytes)
         {
             BytesEach = spill.SpillRecords > 0 ? spill.SpillBytes / (double)spill.SpillRecords : null,
+            Spilled = spill.SpillRecords,
             Replayed = spill.Replayed,
             Waits = NoTimes,
             Syncs = parts.Intake.Batches.Sends.Read(),

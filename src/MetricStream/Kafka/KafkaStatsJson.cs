@@ -16,6 +16,7 @@ internal static class KafkaStatsJson
         json.WriteStartObject("queue");
         json.WriteString("kind", "kafka");
         json.WriteString("role", Name(parts.Options.Role));
+        json.WriteString("server", moment.Settings.ServerId);
         json.WriteString("topic", parts.Options.Topic);
         WriteNumber(json, "replicas", topic.Replicas);
         WriteNumber(json, "min_in_sync", topic.MinInSync);

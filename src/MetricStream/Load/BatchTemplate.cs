@@ -21,7 +21,7 @@ internal sealed class BatchTemplate
     public BatchTemplate(LoadTarget target, string runId, int client, int metrics)
     {
         ClientId = target.ClientId ?? ClientIdOf(runId, client);
-        var list = MetricsOf(client, metrics);
+        var list = MetricsOf(client, metrics, target.Names);
         var body = "{\"metrics\":" + list + "}";
         var head = new StringBuilder()
             .Append("POST ").Append(target.PathOf("/metrics")).Append(" HTTP/1.1\r\n")
@@ -74,12 +74,13 @@ internal sealed class BatchTemplate
         return _request.AsSpan(_metrics);
     }
 
-    private static string MetricsOf(int client, int metrics)
+    private static string MetricsOf(int client, int metrics, int? names)
     {
         var list = new StringBuilder("[");
         for (var i = 0; i < metrics; i++)
         {
-            var name = i < KnownNames.Length ? KnownNames[i] : string.Create(CultureInfo.InvariantCulture, $"load_metric_{i}");
+            var name = names is { } many ? string.Create(CultureInfo.InvariantCulture, $"load_metric_{((client * metrics) + i) % many}")
+                : i < KnownNames.Length ? KnownNames[i] : string.Create(CultureInfo.InvariantCulture, $"load_metric_{i}");
             var isCounter = i % 3 == 2;
             // Gauges move between two whole numbers, counters grow with the batch; both carry the number, so that no two batches are alike.
             var value = isCounter ? "1" + NumberMark : string.Create(CultureInfo.InvariantCulture, $"{10 + (i % 90)}.{NumberMark}");

@@ -1,4 +1,7 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using MetricStream.Kafka;
+using MetricStream.Serving;
 
 namespace MetricStream.Load;
 
@@ -45,8 +48,10 @@ internal static class LoadCommand
         var command = new Command("load", "Put measured load on a server; --verify checks that nothing acknowledged is missing or doubled.")
         {
             url, clients, requests, metrics, rate, duration, findMax, p99, step, verify, verifyTimeout, apiKey, clientId, timeout, json,
-            Compare(), Servers(),
+            Compare(),
         };
+        var cluster = KafkaCommandLine.ClusterOptions().ToArray();
+        foreach (var option in cluster) command.Options.Add(option);
 
         LoadOptions? Read(ParseResult result) => Uri.TryCreate(result.GetValue(url), UriKind.Absolute, out var address)
             ? new(
@@ -62,7 +67,7 @@ internal static class LoadCommand
         command.SetAction(async (result, cancellation) =>
         {
             if (result.GetValue<string?>("--compare") is { } queues)
-                return await CompareAsync(ReadComparison(result, queues), result.GetValue(url), (output, errors), cancellation);
+                return await CompareAsync(result, (queues, result.GetValue(url), cluster), (output, errors), cancellation);
             var options = Read(result);
             string[] violations = options is null
                 ? [NoAddress(result.GetValue(url))]
@@ -90,22 +95,26 @@ internal static class LoadCommand
         HelpName = "file,kafka",
     };
 
-    private static Option<string?> Servers() => new("--bootstrap-servers") { Description = "With --compare: Kafka.", HelpName = "SERVERS" };
-
-    private static ComparisonOptions ReadComparison(ParseResult result, string queues) => new(
-        queues.Split(',', StringSplitOptions.TrimEntries),
-        result.GetResult("--clients") is System.CommandLine.Parsing.OptionResult { Implicit: false }
-            ? [result.GetValue<int>("--clients")] : [20, 50, 100],
-        result.GetValue<int>("--requests"), result.GetValue<int>("--metrics"), result.GetValue<TimeSpan?>("--verify-timeout")!.Value,
-        result.GetValue<string?>("--bootstrap-servers") is { } kafka ? ["--bootstrap-servers", kafka] : []);
-
     private static async Task<int> CompareAsync(
-        ComparisonOptions options, string? url, (TextWriter Output, TextWriter Errors) writers, CancellationToken cancellation)
+        ParseResult result, (string Queues, string? Url, Option[] Cluster) asked, (TextWriter Output, TextWriter Errors) writers,
+        CancellationToken cancellation)
     {
-        var violations = options.Validate().ToList();
-        if (url is not null) violations.Add($"'{url}' is one server: --compare starts its own, leave the address out.");
+        // 1. The cluster is read here only to find out what is wrong, and to remove the topic; the server is told the same words.
+        var words = asked.Cluster.Select(result.GetResult).OfType<OptionResult>().Where(found => !found.Implicit)
+            .SelectMany(found => found.Tokens.SelectMany(token => (string[])[found.Option.Name, token.Value])).ToArray();
+        var queues = asked.Queues.Split(',', StringSplitOptions.TrimEntries);
+        var (kafka, unreadable) = words.Length > 0 && queues.Contains(ComparisonOptions.Kafka)
+            ? KafkaCommandLine.Read(ServeCommand.Given(result, asked.Cluster)) : (null, []);
+        // 2. What is to be compared.
+        var options = new ComparisonOptions(
+            queues, result.GetResult("--clients") is OptionResult { Implicit: false } ? [result.GetValue<int>("--clients")] : [20, 50, 100],
+            result.GetValue<int>("--requests"), result.GetValue<int>("--metrics"), result.GetValue<TimeSpan?>("--verify-timeout")!.Value,
+            words, kafka);
+        var violations = options.Validate().Concat(unreadable).ToList();
+        if (asked.Url is { } url) violations.Add($"'{url}' is one server: --compare starts its own, leave the address out.");
         foreach (var violation in violations) writers.Errors.WriteLine(violation);
         if (violations.Count > 0) return 2;
+        // 3. The comparison.
         return await new LoadComparison(options, OwnServerCommand.Ours(), writers.Output, writers.Errors).RunAsync(cancellation);
     }
 

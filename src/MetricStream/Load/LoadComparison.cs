@@ -1,4 +1,6 @@
 using System.Globalization;
+using EvenKeel.Kafka;
+using MetricStream.Kafka;
 
 namespace MetricStream.Load;
 
@@ -9,9 +11,10 @@ namespace MetricStream.Load;
 /// <param name="Metrics">Metrics a batch.</param>
 /// <param name="VerifyWithin">How long a queue may take to empty before its batches are checked.</param>
 /// <param name="KafkaArguments">What the server with its queue in Kafka is told of the cluster.</param>
+/// <param name="Cluster">The same, read: there the topic is removed afterwards.</param>
 internal sealed record ComparisonOptions(
     IReadOnlyList<string> Queues, IReadOnlyList<int> Clients, int Requests, int Metrics, TimeSpan VerifyWithin,
-    IReadOnlyList<string> KafkaArguments)
+    IReadOnlyList<string> KafkaArguments, KafkaOptions? Cluster)
 {
     public const string File = "file";
     public const string Kafka = "kafka";
@@ -21,7 +24,7 @@ internal sealed record ComparisonOptions(
     {
         if (Queues.Count == 0 || Queues.Any(queue => queue is not (File or Kafka)) || Queues.Distinct().Count() < Queues.Count)
             yield return $"--compare '{string.Join(',', Queues)}' names no queues: write file, kafka, or file,kafka.";
-        if (Queues.Contains(Kafka) && KafkaArguments.Count == 0)
+        if (Queues.Contains(Kafka) && Cluster is null && KafkaArguments.Count == 0)
             yield return "--compare with kafka needs --bootstrap-servers: host:port of a broker or more.";
         foreach (var clients in Clients)
         {
@@ -49,15 +52,8 @@ internal sealed class LoadComparison(ComparisonOptions options, OwnServerCommand
                 "queue", "clients", "requests", "success", "requests/s", "metrics/s", "mean", "p50", "p99", "max", "stored once"));
             foreach (var queue in options.Queues)
             {
-                // 1. A server of its own, on a free port, with a folder that goes with it.
-                await using var server = await OwnServer.StartAsync(command, Arguments(queue), cancellation);
-                foreach (var clients in options.Clients)
-                {
-                    // 2. The load, then the check of every batch.
-                    var (line, held) = await MeasureAsync(queue, server.Url, clients, cancellation);
-                    output.WriteLine(line);
-                    isClean &= held;
-                }
+                isClean &= queue == ComparisonOptions.File
+                    ? await CompareAsync(queue, ["--queue", "file"], cancellation) : await CompareInKafkaAsync(cancellation);
             }
             return isClean ? 0 : 1;
         }
@@ -73,9 +69,49 @@ internal sealed class LoadComparison(ComparisonOptions options, OwnServerCommand
         }
     }
 
-    private IReadOnlyList<string> Arguments(string queue) => queue == ComparisonOptions.File
-        ? ["--queue", "file"]
-        : ["--queue", "kafka", "--topic", $"metrics-compare-{Guid.NewGuid():n}", .. options.KafkaArguments];
+    private async Task<bool> CompareAsync(string queue, IReadOnlyList<string> arguments, CancellationToken cancellation)
+    {
+        var isClean = true;
+        // 1. A server of its own, on a free port, with a folder that goes with it.
+        await using var server = await OwnServer.StartAsync(command, arguments, cancellation);
+        foreach (var clients in options.Clients)
+        {
+            // 2. The load, then the check of every batch.
+            var (line, held) = await MeasureAsync(queue, server.Url, clients, cancellation);
+            output.WriteLine(line);
+            isClean &= held;
+        }
+        return isClean;
+    }
+
+    // A topic of its own, which goes when the server has gone, however that ended.
+    private async Task<bool> CompareInKafkaAsync(CancellationToken cancellation)
+    {
+        var topic = $"metrics-compare-{Guid.NewGuid():n}";
+        try
+        {
+            return await CompareAsync(
+                ComparisonOptions.Kafka, ["--queue", "kafka", "--topic", topic, .. options.KafkaArguments], cancellation);
+        }
+        finally
+        {
+            await RemoveAsync(topic);
+        }
+    }
+
+    private async Task RemoveAsync(string topic)
+    {
+        if (options.Cluster is not { } cluster)
+            return;
+        try
+        {
+            await TopicRemoval.RemoveAsync(cluster, [topic, (cluster with { Topic = topic }).DeadLetters], CancellationToken.None);
+        }
+        catch (KafkaException refused)
+        {
+            errors.WriteLine($"The topic '{topic}' is left on the cluster: {refused.Message} Remove it with Kafka's own tools.");
+        }
+    }
 
     private async Task<(string Line, bool IsClean)> MeasureAsync(string queue, Uri url, int clients, CancellationToken cancellation)
     {

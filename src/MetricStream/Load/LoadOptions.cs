@@ -39,6 +39,9 @@ internal sealed record LoadTarget(Uri Url, string? ApiKey, string? ClientId, Tim
     /// <summary>Decides about the server's certificate; null: the system's trust decides.</summary>
     public RemoteCertificateValidationCallback? CertificateValidation { get; init; }
 
+    /// <summary>Spread the metrics of all clients over so many names; null: each client sends the same few.</summary>
+    public int? Names { get; init; }
+
     public bool IsTls => Url.Scheme == Uri.UriSchemeHttps;
 
     public string PathOf(string route) => Url.AbsolutePath.TrimEnd('/') + route;

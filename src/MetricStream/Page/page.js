@@ -192,7 +192,7 @@ const latency = new Chart(byId('latency-chart'), [
 ], milliseconds, 1);
 const waiting = new Chart(byId('queue-chart'), [{ label: 'batches that wait', color: '--ack' }], count, 10);
 
-const history = { time: [], in: [], acknowledged: [], stored: [], refused: [], p50_ms: [], p99_ms: [], queued: [] };
+const history = { time: [], in: [], acknowledged: [], stored: [], refused: [], p50_ms: [], p99_ms: [], queued: [], spilled: [] };
 
 function addHistory(news) {
   if (news.time.length === 0) return;
@@ -203,7 +203,7 @@ function addHistory(news) {
   const x = history.time.map(ms => ms / 1000);
   flow.set([x, history.in, history.acknowledged, history.stored, history.refused]);
   latency.set([x, history.p50_ms, history.p99_ms]);
-  waiting.set([x, history.queued]);
+  waiting.set([x, history.queued.map((queued, i) => queued + history.spilled[i])]);
 }
 
 // One word, one sentence, one colour: the worst thing that is true.
@@ -270,8 +270,13 @@ function showStats(stats) {
   level(byId('queue-fill'), share > .9 ? 'bad' : share > .6 ? 'warn' : 'ok');
   put(byId('queue-bytes'), bytes(queue.bytes));
   put(byId('queue-max'), `${bytes(queue.max_bytes)} (${tenth.format(share * 100)} %)`);
-  put(byId('queue-batches'), count(stats.queued));
-  put(byId('queue-age'), stats.queued > 0 ? duration(queue.oldest_seconds) : none);
+  const waits = stats.queued + stats.spilled;
+  put(byId('queue-title'), queue.kind === 'kafka' ? 'Queue' : 'Queue on disk');
+  put(byId('queue-hint'), queue.kind === 'kafka'
+    ? 'What is acknowledged and not stored yet, in Kafka and in the spill. The bar is the spill on disk.'
+    : 'What is acknowledged and not stored yet.');
+  put(byId('queue-batches'), count(waits));
+  put(byId('queue-age'), waits > 0 ? duration(queue.oldest_seconds) : none);
   put(byId('queue-full'), queue.full_in_seconds == null ? 'not filling' : duration(queue.full_in_seconds));
 
   showKafka(stats);
@@ -293,7 +298,7 @@ function showKafka(stats) {
     return row;
   }, (row, key) => {
     const p = partitions.get(key);
-    [count(key), count(p.high_watermark), count(p.committed), count(p.lag), duration(p.lag_seconds), p.owner ?? 'nobody']
+    [count(key), count(p.high_watermark), count(p.committed), count(p.lag), duration(p.lag_seconds), p.owner === stats.queue.server ? 'this server' : p.owner ?? 'nobody']
       .forEach((text, i) => put(row.children[i], text));
   });
 }

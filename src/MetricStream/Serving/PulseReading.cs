@@ -15,6 +15,9 @@ internal sealed record PulseReading(long Acknowledged, long Stored, long Queued,
     /// <summary>Bytes that a held batch takes; null before there was one.</summary>
     public double? BytesEach { get; init; }
 
+    /// <summary>That wait in the spill.</summary>
+    public long Spilled { get; init; }
+
     /// <summary>That went from the spill to Kafka, in all.</summary>
     public long Replayed { get; init; }
 

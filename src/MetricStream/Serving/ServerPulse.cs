@@ -88,7 +88,7 @@ internal sealed class ServerPulse(IPulseSource source, IntakeTimes times, TimePr
             {
                 var (now, before) = (beat.Value, beat.Previous!.Value);
                 seconds.Add(new PulseSecond(
-                    now.UnixMs, RatesLocked(beat, 1)!.Value, Percentiles.Of(before.Totals, now.Totals), now.Read.Queued,
+                    now.UnixMs, RatesLocked(beat, 1)!.Value, Percentiles.Of(before.Totals, now.Totals), now.Read.Queued, now.Read.Spilled,
                     now.Read.HeldBytes));
             }
         }
@@ -159,4 +159,4 @@ internal readonly record struct Percentiles(long Count, TimeSpan? P50, TimeSpan?
 internal readonly record struct LatencySplit(Percentiles Total, Percentiles Parse, Percentiles Wait, Percentiles Sync);
 
 /// <summary>One second of the pulse.</summary>
-internal readonly record struct PulseSecond(long UnixMs, Rates Rates, Percentiles Total, long Queued, long QueueBytes);
+internal readonly record struct PulseSecond(long UnixMs, Rates Rates, Percentiles Total, long Queued, long Spilled, long QueueBytes);

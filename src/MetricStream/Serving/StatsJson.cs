@@ -66,6 +66,7 @@ internal sealed class StatsJson(IServerState state, IntakeTimes times, ServerPul
         Column("p50_ms", second => second.Total.P50?.TotalMilliseconds);
         Column("p99_ms", second => second.Total.P99?.TotalMilliseconds);
         Column("queued", second => second.Queued);
+        Column("spilled", second => second.Spilled);
         Column("queue_bytes", second => second.QueueBytes);
         json.WriteEndObject();
 

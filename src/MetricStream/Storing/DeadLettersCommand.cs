@@ -1,4 +1,3 @@
-using System.Collections;
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
@@ -99,7 +98,7 @@ internal static class DeadLettersCommand
             }
             if (data is not null)
                 return await command(new Place(new ServeSettings { Data = data }.StoreFile, null));
-            var (kafka, violations) = ReadKafka(given);
+            var (kafka, violations) = KafkaCommandLine.Read(given);
             foreach (var violation in violations)
                 await error.WriteLineAsync(violation);
             return kafka is null ? ExitUsage : await command(new Place(null, kafka));
@@ -115,15 +114,6 @@ internal static class DeadLettersCommand
             await error.WriteLineAsync("Interrupted; what was sent back stays so.");
             return ExitInterrupted;
         }
-    }
-
-    private static (KafkaOptions? Options, IReadOnlyList<string> Violations) ReadKafka(Dictionary<string, string?> given)
-    {
-        var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
-            .ToDictionary(e => (string)e.Key, e => (string?)e.Value ?? "", StringComparer.Ordinal);
-        given["Queue"] = nameof(QueueKind.Kafka);
-        var (settings, violations) = ServeConfiguration.Read(given, Path.GetTempPath(), environment);
-        return (settings?.Kafka, violations);
     }
 
     private static IEnumerable<ListedLetter> ListFile(string file)

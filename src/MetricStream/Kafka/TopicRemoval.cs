@@ -1,0 +1,34 @@
+using EvenKeel.Kafka;
+using EvenKeel.Kafka.Native;
+
+namespace MetricStream.Kafka;
+
+/// <summary>Removes topics that were made for a measurement, over a client of its own.</summary>
+internal static class TopicRemoval
+{
+    private static readonly TimeSpan Question = TimeSpan.FromSeconds(10);
+
+    /// <summary>Removes topics that are there. What a cluster without such requests holds stays: the embedded broker, which keeps nothing.
+    /// </summary>
+    /// <exception cref="KafkaException">The cluster refuses, or does not answer.</exception>
+    public static async Task RemoveAsync(KafkaOptions options, IReadOnlyList<string> topics, CancellationToken stop)
+    {
+        var settings = options.Client.ForAdmin();
+        using var configuration = new ClientConfiguration();
+        foreach (var (name, value) in settings.Properties)
+            configuration.Set(name, value);
+        configuration.Set("client.id", "metricstream-admin").Set("bootstrap.servers", settings.BootstrapServers).Set("log_level", "0");
+        await using var client = CreationGate.Create(ClientKind.Producer, configuration, EventKinds.None);
+        foreach (var topic in topics)
+        {
+            try
+            {
+                await TopicAdmin.DeleteAsync(client, topic, Question, stop);
+            }
+            catch (KafkaException none) when (none.Code is KafkaErrorCode.UnknownTopicOrPartition or KafkaErrorCode.UnsupportedFeature)
+            {
+                continue; // Never made, or not to be removed.
+            }
+        }
+    }
+}
