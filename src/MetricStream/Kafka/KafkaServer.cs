@@ -33,8 +33,7 @@ internal static partial class KafkaServer
         // 2. The file that keeps the counters, then the spill; what an earlier process left there goes to Kafka from now on.
         using var file = Stores.OpenFile(settings);
         using var shared = Stores.OpenShared(settings, log);
-        LeftBehind.RefuseFileQueue(settings, file);
-        LeftBehind.RefuseOtherTopics(settings, kafka.Topic);
+        LeftBehind.Refuse(settings, file, kafka.Topic);
         var started = Stopwatch.GetTimestamp();
         await using var survey = OrRefuse(() => new TopicSurvey(kafka, time, log));
         survey.Start();

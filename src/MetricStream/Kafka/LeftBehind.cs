@@ -8,9 +8,16 @@ namespace MetricStream.Kafka;
 /// <summary>Acknowledged batches that lie in the other queue of a data directory: a start that would leave them there is refused.</summary>
 internal static class LeftBehind
 {
-    /// <summary>For a start with <c>--queue kafka</c>.</summary>
-    /// <exception cref="StartRefusedException">The file queue holds batches that are not in the store.</exception>
-    public static void RefuseFileQueue(ServeSettings settings, IMetricStore store)
+    /// <summary>For a start with <c>--queue kafka</c> and this topic.</summary>
+    /// <exception cref="StartRefusedException">The file queue holds batches that are not in the store, or the spill some for another
+    /// topic: they would go where this server counts nothing.</exception>
+    public static void Refuse(ServeSettings settings, IMetricStore store, string topic)
+    {
+        RefuseFileQueue(settings, store);
+        RefuseOtherTopics(settings, topic);
+    }
+
+    private static void RefuseFileQueue(ServeSettings settings, IMetricStore store)
     {
         if (Waiting(settings.QueueFolder, queue => store.Position(StoreLoop.SourceOf(queue))) is > 0 and var waiting)
         {
@@ -34,18 +41,16 @@ internal static class LeftBehind
         }
     }
 
-    /// <summary>For a start with <c>--queue kafka</c> and this topic.</summary>
-    /// <exception cref="StartRefusedException">The spill holds batches for another topic: they would go where this server counts
-    /// nothing.</exception>
-    public static void RefuseOtherTopics(ServeSettings settings, string topic)
+    private static void RefuseOtherTopics(ServeSettings settings, string topic)
     {
         foreach (var other in TopicFolder.Topics(settings.SpillFolder).Where(name => name != topic))
         {
             if (Waiting(TopicFolder.Of(settings.SpillFolder, other), _ => 0) is > 0 and var waiting)
             {
                 throw new StartRefusedException(
-                    $"{waiting} acknowledged batches wait in the spill '{settings.SpillFolder}' for topic '{other}', and --topic is '{topic}'. "
-                    + $"Start once with --topic {other} until /api/stats says that none is spilled, or name another directory with --data.");
+                    $"{waiting} acknowledged batches wait in the spill '{settings.SpillFolder}' for topic '{other}', and --topic is "
+                    + $"'{topic}'. Start once with --topic {other} until /api/stats says that none is spilled, or name another directory "
+                    + "with --data.");
             }
         }
     }
