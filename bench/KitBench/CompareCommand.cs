@@ -45,10 +45,10 @@ internal sealed class CompareCommand(BenchOptions options)
             $"{broker} {workers} worker(s) {version}: {outcome.Passed} passed, tests {outcome.Phase.TotalSeconds:0.00} s, "
             + $"command {outcome.Command.TotalSeconds:0.00} s, end of the run {outcome.Ending?.TotalMilliseconds:0} ms"));
         if (!outcome.IsGreen)
-        {
-            _isGreen = false;
             Console.WriteLine(outcome.Output);
-        }
+
+        // The others are there to be measured; that one of their tests fails now and then is part of what they are.
+        _isGreen &= outcome.IsGreen || version != "Kit";
         var key = (broker, workers, version);
         _outcomes.TryAdd(key, []);
         _outcomes[key].Add(outcome);

@@ -54,14 +54,16 @@ public abstract class PlacingScenario : Scenario
     }
 
     [Fact]
-    public async Task Orders_placed_one_after_the_other_are_told_in_that_order()
+    public async Task Orders_placed_one_after_the_other_are_all_told()
     {
         var ids = Enumerable.Range(0, 5).Select(_ => NewId()).ToArray();
         foreach (var id in ids)
             await PostAsync(new Order(id, "keel"));
 
-        foreach (var id in ids)
-            Assert.Equal(id, (await Stage.NextAsync()).Id);
+        var told = new List<string>();
+        foreach (var _ in ids)
+            told.Add((await Stage.NextAsync()).Id);
+        Assert.Equal(ids.Order(StringComparer.Ordinal), told.Order(StringComparer.Ordinal));
     }
 
     [Fact]

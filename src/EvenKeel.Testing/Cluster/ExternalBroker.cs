@@ -1,5 +1,6 @@
 using EvenKeel.Kafka;
 using EvenKeel.Kafka.Native;
+using EvenKeel.Testing.Topics;
 
 namespace EvenKeel.Testing.Cluster;
 
@@ -31,6 +32,10 @@ internal sealed class ExternalBroker : IBroker
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(partitions, 1);
         await TopicAdmin.CreateAsync(_admin, TopicName.Valid(topic), partitions, -1, AdminWait, cancellationToken).ConfigureAwait(false);
+
+        // The controller has answered; the brokers that clients ask may hear of it later.
+        for (var partition = 0; partition < partitions; partition++)
+            await PartitionEnds.AskAsync(_admin, topic, partition, AdminWait, cancellationToken).ConfigureAwait(false);
     }
 
     public Task DeleteTopicAsync(string topic, CancellationToken cancellationToken = default) =>

@@ -111,7 +111,7 @@ public sealed class TestConsumer
     public async Task<IReadOnlyList<TestRecord>> ReceiveToEndAsync(TimeSpan? within = null)
     {
         var wait = new ReceiveWait(within ?? _deadline);
-        var ends = await Task.Run(AskEnds, _cancellation()).ConfigureAwait(false);
+        var ends = await AskEndsAsync(_cancellation()).ConfigureAwait(false);
         while (true)
         {
             var changed = _inbox.Changed;
@@ -128,7 +128,7 @@ public sealed class TestConsumer
     /// <summary>From here on what is produced is received, and nothing that was there before.</summary>
     internal async Task AskAsync(CancellationToken cancellationToken)
     {
-        var starts = await Task.Run(AskEnds, cancellationToken).ConfigureAwait(false);
+        var starts = await AskEndsAsync(cancellationToken).ConfigureAwait(false);
         _inbox.Open(starts);
         if (_mode == ConsumeMode.Assign)
         {
@@ -182,11 +182,12 @@ public sealed class TestConsumer
         }
     }
 
-    private SortedDictionary<int, long> AskEnds()
+    private async Task<SortedDictionary<int, long>> AskEndsAsync(CancellationToken cancellationToken)
     {
+        _partitions ??= await Task.Run(AskPartitions, cancellationToken).ConfigureAwait(false);
         var ends = new SortedDictionary<int, long>();
-        foreach (var partition in _partitions ??= AskPartitions())
-            ends[partition] = _client.QueryWatermarks(Topic, partition, AskWait).High;
+        foreach (var partition in _partitions)
+            ends[partition] = await PartitionEnds.AskAsync(_client, Topic, partition, AskWait, cancellationToken).ConfigureAwait(false);
         return ends;
     }
 

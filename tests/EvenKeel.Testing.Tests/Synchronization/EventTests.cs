@@ -52,7 +52,7 @@ public sealed class EventTests
 
         var looks = 0;
         var late = await Assert.ThrowsAsync<TimeoutException>(
-            () => WaitFor.ValueAsync(() => looks++ < 3 ? "starting" : "stuck", seen => seen == "ready", "the service", Short));
+            () => WaitFor.ValueAsync(() => looks++ < 1 ? "starting" : "stuck", seen => seen == "ready", "the service", TimeSpan.FromMilliseconds(200)));
         Assert.Contains("for the service; last: stuck", late.Message, StringComparison.Ordinal);
         Assert.Contains("ms: starting\n", late.Message, StringComparison.Ordinal);
         Assert.Single(late.Message.Split("ms: stuck")[1..]);

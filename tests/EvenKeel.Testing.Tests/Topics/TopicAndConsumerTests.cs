@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using EvenKeel.Kafka;
 using EvenKeel.Kafka.Producing;
 using EvenKeel.Kafka.Tests.Native;
+using EvenKeel.Testing.Cluster;
 using EvenKeel.Testing.Tests.Workers;
 using EvenKeel.Testing.Topics;
 using EvenKeel.Testing.Workers;
@@ -83,6 +85,23 @@ public sealed class TopicAndConsumerTests(ITestOutputHelper output) : IAsyncLife
         next.End(hasFailed: false);
         Assert.Equal(topics.Other, await other.TopicAsync("orders", 1, Cancellation));
         Assert.Same(consumers.Other, await other.ConsumerAsync(topics.Other, cancellationToken: Cancellation));
+    }
+
+    [Fact]
+    public async Task A_leader_that_is_not_there_yet_is_asked_again_and_a_refusal_is_told()
+    {
+        await using var run = _runs.Start();
+        var worker = run.LeaseWorker();
+        var topic = await worker.TopicAsync("orders", 1, Cancellation);
+        var faults = (await run.ClusterAsync(Cancellation)).Broker.Faults;
+
+        // A question is two requests, for the first offset and the last.
+        faults.FailRequests(KafkaApi.ListOffsets, [.. Enumerable.Repeat(KafkaErrorCode.NotLeader, 4)]);
+        await worker.ConsumerAsync(topic, cancellationToken: Cancellation);
+
+        faults.FailRequests(KafkaApi.ListOffsets, [.. Enumerable.Repeat(KafkaErrorCode.TopicAuthorizationFailed, 2)]);
+        var refusal = await Assert.ThrowsAsync<KafkaException>(() => worker.ConsumerAsync(topic, cancellationToken: Cancellation));
+        Assert.Equal(KafkaErrorCode.TopicAuthorizationFailed, refusal.Code);
     }
 
     [Fact]
