@@ -17,6 +17,8 @@ internal sealed partial class OtlpExport : IDisposable
 {
     private const string Endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
     private const string MetricsEndpoint = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
+    private const string Protocol = "OTEL_EXPORTER_OTLP_PROTOCOL";
+    private const int GrpcPort = 4317;
     private const string TracesEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 
     // The stop has 20 s for everything; a collector that hangs gets little of it.
@@ -66,9 +68,12 @@ internal sealed partial class OtlpExport : IDisposable
         _meter.Dispose();
     }
 
-    // The exporter reads the variable for both by itself, those for one it leaves to us.
+    // The exporter reads the variable for both by itself, those for one it leaves to us. Where no protocol is said it would take gRPC; the
+    // specification's default is HTTP, gRPC's is the port.
     private static void Direct(OtlpExporterOptions options, Uri? endpoint)
     {
+        if (string.IsNullOrWhiteSpace(Environment.GetEnvironmentVariable(Protocol)) && (endpoint ?? Named(Endpoint))?.Port != GrpcPort)
+            options.Protocol = OtlpExportProtocol.HttpProtobuf;
         if (endpoint is not null)
             options.Endpoint = endpoint;
     }

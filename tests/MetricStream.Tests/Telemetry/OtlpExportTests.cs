@@ -21,7 +21,7 @@ public sealed class OtlpExportTests : IDisposable
     {
         await using var collector = await Collector.StartAsync();
         await using var server = await ServedProcess.StartAsync(
-            _folder, ["--rate-limit", "1"], ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.Endpoint), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+            _folder, ["--rate-limit", "1"], ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.Endpoint),
             ("OTEL_METRIC_EXPORT_INTERVAL", "300"), ("OTEL_BSP_SCHEDULE_DELAY", "100"), ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test"));
 
         Assert.Equal(200, (await server.PostAsync(
