@@ -91,10 +91,10 @@ public sealed class LoadCommandTests
             await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             return true;
         };
-        var (exit, output, _) = await RunAsync(server, "--clients 1 --requests 4 --timeout 300ms");
+        var (exit, output, _) = await RunAsync(server, "--clients 1 --requests 4 --timeout 3s");
         Assert.Equal(1, exit);
         Assert.Contains("timeout: 1", output, StringComparison.Ordinal);
-        Assert.Contains("no answer within 300ms", output, StringComparison.Ordinal);
+        Assert.Contains("no answer within 3s", output, StringComparison.Ordinal);
         Assert.Contains("200: 3", output, StringComparison.Ordinal);
     }
 
