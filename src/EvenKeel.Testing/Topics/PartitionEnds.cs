@@ -26,7 +26,9 @@ internal static class PartitionEnds
             }
             catch (KafkaException early) when (IsPassing(early.Code) && Stopwatch.GetElapsedTime(start) < limit)
             {
+                // librdkafka answers from what it learned of the topic last, for as long as it keeps that: it must learn anew.
                 await Task.Delay(Pause, RealTime, cancellationToken).ConfigureAwait(false);
+                await Task.Run(() => client.Metadata(null, limit), cancellationToken).ConfigureAwait(false);
             }
         }
     }

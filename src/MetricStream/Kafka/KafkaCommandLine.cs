@@ -36,6 +36,11 @@ internal static class KafkaCommandLine
             Description = "Kafka: all, intake without the consumer, or store without POST (all).",
             HelpName = "all|intake|store",
         },
+        new Option<string>("--group")
+        {
+            Description = "Kafka: the consumer group of the servers that store the topic (metricstream-store).",
+            HelpName = "NAME",
+        },
     ];
 
     /// <summary>The options that say where a cluster is.</summary>

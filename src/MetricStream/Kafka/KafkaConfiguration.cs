@@ -13,7 +13,7 @@ internal static class KafkaConfiguration
     private const string ServersKey = "BootstrapServers";
     private const int MostPartitions = 10_000;
 
-    private static readonly string[] Keys = [ServersKey, "Topic", "Partitions", "KafkaProperty", "KafkaProperties", "Role"];
+    private static readonly string[] Keys = [ServersKey, "Topic", "Partitions", "KafkaProperty", "KafkaProperties", "Role", "Group"];
 
     private static readonly (string Variable, string Property)[] Timeouts =
     [
@@ -48,6 +48,9 @@ internal static class KafkaConfiguration
         var topic = reader.Text("Topic", KafkaOptions.DefaultTopic);
         if (!TopicFolder.IsName(topic))
             reader.Violate("Topic", topic, "use 1 to 249 of A-Z a-z 0-9 . _ -, not . or .. alone");
+        var group = reader.Text("Group", StoreMember.Group);
+        if (string.IsNullOrWhiteSpace(group))
+            reader.Violate("Group", group, $"name the group of the servers that share the topic, such as {StoreMember.Group}");
         var servers = reader.Text(ServersKey, "");
         if (servers.Length == 0)
         {
@@ -60,6 +63,7 @@ internal static class KafkaConfiguration
             Topic = topic,
             Partitions = reader.Number("Partitions", KafkaOptions.DefaultPartitions, 1, MostPartitions),
             Role = reader.OneOf("Role", ServerRole.All),
+            Group = group,
         };
         reader.Violations.AddRange(Violations(options, settings)
             .Where(violation => servers.Length > 0 || !violation.StartsWith(ServersKey, StringComparison.Ordinal)));

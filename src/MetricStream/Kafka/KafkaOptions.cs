@@ -37,6 +37,9 @@ internal sealed record KafkaOptions
 
     public ServerRole Role { get; init; }
 
+    /// <summary>The group whose members store the topic.</summary>
+    public string Group { get; init; } = StoreMember.Group;
+
     /// <summary>The producer's options: a batch waits 1 ms for company, and the stop has 20 s for everything.</summary>
     public ProducerSettings Producer(long maxQueueBytes) => Client.ForProducer(options => options with
     {
@@ -60,7 +63,7 @@ internal sealed record KafkaOptions
     public ConsumerOptions Member(string server)
     {
         var settings = Client.ForConsumer();
-        var options = HostedConsumer.OptionsOf(settings, StoreMember.Group, [Topic]);
+        var options = HostedConsumer.OptionsOf(settings, Group, [Topic]);
         return options.Properties.ContainsKey(InstanceId) ? options : options with
         {
             Properties = new Dictionary<string, string>(options.Properties) { [InstanceId] = $"metricstream-{server}" },

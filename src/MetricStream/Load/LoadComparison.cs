@@ -84,14 +84,16 @@ internal sealed class LoadComparison(ComparisonOptions options, OwnServerCommand
         return isClean;
     }
 
-    // A topic of its own, which goes when the server has gone, however that ended.
+    // A topic of its own, which goes when the server has gone, however that ended; and a group of its own, or members of the real one would
+    // be rebalanced. Kafka removes a group whose members and topics are gone.
     private async Task<bool> CompareInKafkaAsync(CancellationToken cancellation)
     {
         var topic = $"metrics-compare-{Guid.NewGuid():n}";
         try
         {
             return await CompareAsync(
-                ComparisonOptions.Kafka, ["--queue", "kafka", "--topic", topic, .. options.KafkaArguments], cancellation);
+                ComparisonOptions.Kafka, ["--queue", "kafka", "--topic", topic, "--group", topic, .. options.KafkaArguments],
+                cancellation);
         }
         finally
         {

@@ -11,6 +11,18 @@ public sealed class KafkaConfigurationTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
+    public void The_group_is_the_one_of_the_store_unless_it_is_named()
+    {
+        var (standard, _) = Read([("Queue", "kafka"), ("BootstrapServers", "b:1")]);
+        var (named, _) = Read([("Queue", "kafka"), ("BootstrapServers", "b:1"), ("Group", "mine")]);
+        var (_, violations) = Read([("Queue", "kafka"), ("BootstrapServers", "b:1"), ("Group", " ")]);
+
+        Assert.Equal("metricstream-store", standard!.Kafka!.Member("s").GroupId);
+        Assert.Equal("mine", named!.Kafka!.Member("s").GroupId);
+        Assert.Contains(violations, violation => violation.StartsWith("--group is ' '", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Kafka_has_the_defaults_of_the_contract()
     {
         var (settings, violations) = Read([("Queue", "kafka"), ("Role", "intake"), ("BootstrapServers", "b:9092")]);
