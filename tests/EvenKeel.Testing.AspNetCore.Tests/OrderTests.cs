@@ -39,6 +39,10 @@ public sealed class OrdersOnAWorker : IAsyncLifetime
             if (database is not null)
                 service.Value("ConnectionStrings:Orders", database);
         });
+
+        // It is the worker's: where one class follows the other on the same worker, it still has that one's orders.
+        if (database is not null)
+            await EmptyAsync(database);
     }
 
     public async ValueTask DisposeAsync()
@@ -46,6 +50,14 @@ public sealed class OrdersOnAWorker : IAsyncLifetime
         if (_service is not null)
             await _service.DisposeAsync();
         await _plain.DisposeAsync();
+    }
+
+    private static async Task EmptyAsync(string database)
+    {
+        await using var connection = new NpgsqlConnection(database);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand("TRUNCATE orders", connection);
+        await command.ExecuteNonQueryAsync();
     }
 
     private static async Task MakeSchemaAsync(NpgsqlConnection connection)
