@@ -18,7 +18,7 @@ internal static unsafe class GroupAdmin
         var deleteGroup = Librdkafka.DeleteGroupNew(group);
         try
         {
-            TopicAdmin.Ask(client, AdminOperation.DeleteGroups, doing, wait,
+            AdminRequest.Ask(client, AdminOperation.DeleteGroups, doing, wait,
                 (native, options, queue) => { var one = deleteGroup; Librdkafka.DeleteGroups(native, &one, 1, options, queue); },
                 answer =>
                 {
@@ -41,7 +41,7 @@ internal static unsafe class GroupAdmin
     }
 
     private static string[] List(ClientHandle client, TimeSpan wait, CancellationToken cancellation) =>
-        TopicAdmin.Ask(client, AdminOperation.ListConsumerGroups, "Listing groups", wait,
+        AdminRequest.Ask(client, AdminOperation.ListConsumerGroups, "Listing groups", wait,
             (native, options, queue) => Librdkafka.ListConsumerGroups(native, options, queue),
             answer =>
             {

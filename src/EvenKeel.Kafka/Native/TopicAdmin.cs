@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text;
 
 namespace EvenKeel.Kafka.Native;
@@ -10,11 +9,6 @@ internal sealed record TopicDurability(int Partitions, int Replicas, int MinInSy
 internal static unsafe class TopicAdmin
 {
     private const int TopicResource = 2;
-    private static readonly TimeSpan PollSlice = TimeSpan.FromMilliseconds(100);
-
-    internal delegate void Request(nint client, nint options, nint queue);
-
-    internal delegate T Answer<T>(nint nativeEvent);
 
     /// <param name="client">Any client.</param>
     /// <param name="topic">Its name.</param>
@@ -51,7 +45,7 @@ internal static unsafe class TopicAdmin
             throw new KafkaException(KafkaErrorCode.InvalidArgument, $"{doing}: {NativeText.Read(text)}");
         try
         {
-            Ask(client, AdminOperation.CreateTopics, doing, wait,
+            AdminRequest.Ask(client, AdminOperation.CreateTopics, doing, wait,
                 (native, options, queue) => { var one = newTopic; Librdkafka.CreateTopics(native, &one, 1, options, queue); },
                 answer =>
                 {
@@ -73,7 +67,7 @@ internal static unsafe class TopicAdmin
         var deleteTopic = Librdkafka.DeleteTopicNew(topic);
         try
         {
-            Ask(client, AdminOperation.DeleteTopics, doing, wait,
+            AdminRequest.Ask(client, AdminOperation.DeleteTopics, doing, wait,
                 (native, options, queue) => { var one = deleteTopic; Librdkafka.DeleteTopics(native, &one, 1, options, queue); },
                 answer =>
                 {
@@ -95,7 +89,7 @@ internal static unsafe class TopicAdmin
         var names = Names(topic);
         try
         {
-            return Ask(client, AdminOperation.DescribeTopics, doing, wait,
+            return AdminRequest.Ask(client, AdminOperation.DescribeTopics, doing, wait,
                 (native, options, queue) => Librdkafka.DescribeTopics(native, names, options, queue),
                 answer => NativeText.Read(Librdkafka.UuidText(Librdkafka.TopicDescriptionId(Description(answer, doing)))),
                 cancellation);
@@ -122,11 +116,11 @@ internal static unsafe class TopicAdmin
         var resource = Librdkafka.ConfigResourceNew(TopicResource, topic);
         try
         {
-            var (partitions, replicas) = Ask(client, AdminOperation.DescribeTopics, doing, wait,
+            var (partitions, replicas) = AdminRequest.Ask(client, AdminOperation.DescribeTopics, doing, wait,
                 (native, options, queue) => Librdkafka.DescribeTopics(native, names, options, queue),
                 answer => ReadDescription(answer, doing),
                 cancellation);
-            var minInSync = Ask(client, AdminOperation.DescribeConfigs, doing, wait,
+            var minInSync = AdminRequest.Ask(client, AdminOperation.DescribeConfigs, doing, wait,
                 (native, options, queue) => { var one = resource; Librdkafka.DescribeConfigs(native, &one, 1, options, queue); },
                 answer => ReadMinInSync(answer, doing),
                 cancellation);
@@ -192,52 +186,5 @@ internal static unsafe class TopicAdmin
             throw new KafkaException(code, $"{doing}: {(reason.Length > 0 ? reason : code.Describe())}");
         }
         return true;
-    }
-
-    /// <summary>Sends any request of an admin and waits for its answer.</summary>
-    internal static T Ask<T>(
-        ClientHandle client, AdminOperation operation, string doing, TimeSpan wait, Request request, Answer<T> answer,
-        CancellationToken cancellation)
-    {
-        using var queue = EventQueue.New(client);
-        Send(client, operation, queue, doing, wait, request);
-        var start = Stopwatch.GetTimestamp();
-        while (true)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            using var result = queue.Poll(PollSlice);
-            if (!result.IsNone)
-            {
-                result.Error.ThrowIfFailed(doing);
-                return answer(result.Pointer);
-            }
-
-            // librdkafka answers with a time-out of its own at the deadline; a second more, and it never will.
-            if (Stopwatch.GetElapsedTime(start) > wait + TimeSpan.FromSeconds(1))
-                throw new KafkaException(KafkaErrorCode.TimedOut, $"{doing}: no answer within {wait.TotalSeconds:0.#} s");
-        }
-    }
-
-    private static void Send(
-        ClientHandle client, AdminOperation operation, EventQueue queue, string doing, TimeSpan wait, Request request)
-    {
-        var text = stackalloc byte[NativeText.ErrorTextBytes];
-        text[0] = 0;
-        using var use = queue.Use();
-        var options = Librdkafka.AdminOptionsNew(use.Client, operation);
-        try
-        {
-            var waitMs = (int)wait.TotalMilliseconds;
-            var code = Librdkafka.AdminOptionsSetRequestTimeout(options, waitMs, text, NativeText.ErrorTextBytes);
-            if (code == KafkaErrorCode.None && operation is AdminOperation.CreateTopics or AdminOperation.DeleteTopics)
-                code = Librdkafka.AdminOptionsSetOperationTimeout(options, waitMs, text, NativeText.ErrorTextBytes);
-            if (code != KafkaErrorCode.None)
-                throw new KafkaException(code, $"{doing}: a wait of {wait} was refused: {NativeText.Read(text)}");
-            request(use.Client, options, queue.Pointer);
-        }
-        finally
-        {
-            Librdkafka.AdminOptionsDestroy(options);
-        }
     }
 }

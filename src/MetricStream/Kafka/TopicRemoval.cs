@@ -13,12 +13,7 @@ internal static class TopicRemoval
     /// <exception cref="KafkaException">The cluster refuses, or does not answer.</exception>
     public static async Task RemoveAsync(KafkaOptions options, IReadOnlyList<string> topics, CancellationToken stop)
     {
-        var settings = options.Client.ForAdmin();
-        using var configuration = new ClientConfiguration();
-        foreach (var (name, value) in settings.Properties)
-            configuration.Set(name, value);
-        configuration.Set("client.id", "metricstream-admin").Set("bootstrap.servers", settings.BootstrapServers).Set("log_level", "0");
-        await using var client = CreationGate.Create(ClientKind.Producer, configuration, EventKinds.None);
+        await using var client = AdminClient.Create(options);
         foreach (var topic in topics)
         {
             try

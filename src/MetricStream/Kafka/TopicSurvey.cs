@@ -56,13 +56,7 @@ internal sealed partial class TopicSurvey : IAsyncDisposable
         _options = options;
         _time = time;
         _log = log;
-        var settings = options.Client.ForAdmin();
-        using var configuration = new ClientConfiguration();
-        foreach (var (name, value) in settings.Properties)
-            configuration.Set(name, value);
-        configuration.Set("client.id", "metricstream-admin").Set("bootstrap.servers", settings.BootstrapServers)
-            .Set("log_level", "0"); // Nobody polls this client; a refusal comes as the answer to its request.
-        _client = CreationGate.Create(ClientKind.Producer, configuration, EventKinds.None);
+        _client = AdminClient.Create(options);
     }
 
     public TopicReport Report => _report;

@@ -31,7 +31,7 @@ internal static class PrometheusPage
         Counter(page, "metricstream_unauthorized_total", "Requests without a key that is known.", gate.Unauthorized);
         Counter(page, "metricstream_forbidden_total", "Requests with a key that may not do what was asked.", gate.Forbidden);
         Counter(page, "metricstream_rate_limited_total", "Posts over the client's rate.", gate.Limited);
-        Gauge(page, "metricstream_connections", "Open gate.Connections.", gate.Connections.Open);
+        Gauge(page, "metricstream_connections", "Open connections.", gate.Connections.Open);
         Gauge(page, "metricstream_connections_max", "Open connections at which one more is closed.", gate.Connections.Most);
         Counter(page, "metricstream_connections_refused_total", "Connections closed for being one too many.", gate.Connections.Refused);
         Gauge(page, "metricstream_admission_stale", "1 while keys and rate limit in force are not those of the files.",

@@ -246,7 +246,7 @@ internal sealed class PostgresReads(PostgresSession session, StoreLimits limits,
         NpgsqlConnection connection, long series, (long Span, long From, long To) of, Action<Rollup> take)
     {
         using var command = connection.Command(
-            $"SELECT {PostgresRollups.Columns} FROM rollups WHERE series = $1 AND span = $2 AND start >= $3 AND start < $4 ORDER BY start",
+            $"SELECT {Rollup.Columns} FROM rollups WHERE series = $1 AND span = $2 AND start >= $3 AND start < $4 ORDER BY start",
             series, of.Span, of.From, of.To);
         using var rows = command.ExecuteReader();
         while (rows.Read())

@@ -8,9 +8,6 @@ namespace MetricStream.Storing;
 /// </summary>
 internal sealed class PostgresRollups(NpgsqlConnection connection) : IRollupTables
 {
-    /// <summary>The columns of a roll-up, as <see cref="Read"/> takes them.</summary>
-    public const string Columns = "start, count, min, max, sum, first_time, first, last_time, last, increase";
-
     // One server at a time; the others' rounds find nothing to do meanwhile.
     private const int RoundsLock = 0x4D535452;
 
@@ -35,6 +32,7 @@ internal sealed class PostgresRollups(NpgsqlConnection connection) : IRollupTabl
 
     public static RollupState State(NpgsqlConnection connection) => new PostgresRollups(connection).Progress().State;
 
+    /// <summary>A row of <see cref="Rollup.Columns"/>.</summary>
     public static Rollup Read(NpgsqlDataReader row) => new()
     {
         Start = row.GetInt64(0),
@@ -100,7 +98,7 @@ internal sealed class PostgresRollups(NpgsqlConnection connection) : IRollupTabl
         Flush();
         var kept = new List<Rollup>();
         using var command = connection.Command(
-            $"SELECT {Columns} FROM rollups WHERE series = $1 AND span = $2 AND start >= $3 AND start < $4 ORDER BY start",
+            $"SELECT {Rollup.Columns} FROM rollups WHERE series = $1 AND span = $2 AND start >= $3 AND start < $4 ORDER BY start",
             series, span, from, to);
         using var rows = command.ExecuteReader();
         while (rows.Read())
@@ -146,7 +144,7 @@ internal sealed class PostgresRollups(NpgsqlConnection connection) : IRollupTabl
             double[] Double(Func<Rollup, double> of) => [.. full.Select(one => of(one.Value))];
             connection.Run(
                 $"""
-                INSERT INTO rollups(series, span, {Columns}) SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                INSERT INTO rollups(series, span, {Rollup.Columns}) SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
                 ON CONFLICT (series, span, start) DO UPDATE SET count = excluded.count, min = excluded.min, max = excluded.max,
                     sum = excluded.sum, first_time = excluded.first_time, first = excluded.first, last_time = excluded.last_time,
                     last = excluded.last, increase = excluded.increase

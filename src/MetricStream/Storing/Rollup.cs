@@ -17,6 +17,9 @@ internal struct Rollup
     public const long Minute = 60_000;
     public const long Hour = 60 * Minute;
 
+    /// <summary>Its columns in either store, in the order in which they are read and written.</summary>
+    public const string Columns = "start, count, min, max, sum, first_time, first, last_time, last, increase";
+
     public long Start;
     public long Count;
     public double Min;

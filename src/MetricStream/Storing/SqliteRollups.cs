@@ -4,9 +4,6 @@ namespace MetricStream.Storing;
 /// opened.</summary>
 internal sealed class SqliteRollups(Database database) : IRollupTables
 {
-    /// <summary>The columns of a roll-up, as <see cref="Read"/> takes them.</summary>
-    public const string Columns = "start, count, min, max, sum, first_time, first, last_time, last, increase";
-
     private readonly SqliteStatement _progress = database.Prepare(
         "SELECT closed_until, rolled_until, expired_before, walking, walk_series, walk_time FROM rollup_state");
 
@@ -18,15 +15,16 @@ internal sealed class SqliteRollups(Database database) : IRollupTables
         "SELECT time, value FROM samples WHERE series = ? AND time >= ? AND time < ? ORDER BY time, ordinal");
 
     private readonly SqliteStatement _kept = database.Prepare(
-        $"SELECT {Columns} FROM rollups WHERE series = ? AND span = ? AND start >= ? AND start < ? ORDER BY start");
+        $"SELECT {Rollup.Columns} FROM rollups WHERE series = ? AND span = ? AND start >= ? AND start < ? ORDER BY start");
 
     private readonly SqliteStatement _keep = database.Prepare(
-        $"INSERT OR REPLACE INTO rollups(series, span, {Columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        $"INSERT OR REPLACE INTO rollups(series, span, {Rollup.Columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
     private readonly SqliteStatement _remove = database.Prepare("DELETE FROM rollups WHERE series = ? AND span = ? AND start = ?");
     private readonly SqliteStatement _marked = database.Prepare("SELECT series, minute FROM late ORDER BY series, minute LIMIT ?");
     private readonly SqliteStatement _unmark = database.Prepare("DELETE FROM late WHERE series = ? AND minute = ?");
 
+    /// <summary>A row of <see cref="Rollup.Columns"/>.</summary>
     public static Rollup Read(SqliteStatement row) => new()
     {
         Start = row.Long(0),

@@ -44,7 +44,7 @@ internal sealed class StoreReader(Database database, StoreLimits limits) : IDisp
         "SELECT closed_until, rolled_until, expired_before FROM rollup_state");
 
     private readonly SqliteStatement _rollups = database.Prepare(
-        $"SELECT {SqliteRollups.Columns} FROM rollups WHERE series = ? AND span = ? AND start >= ? AND start < ? ORDER BY start");
+        $"SELECT {Rollup.Columns} FROM rollups WHERE series = ? AND span = ? AND start >= ? AND start < ? ORDER BY start");
 
     private readonly SqliteStatement _late = database.Prepare(
         "SELECT minute FROM late WHERE series = ? AND minute >= ? AND minute < ? ORDER BY minute");

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using EvenKeel.Testing.Cluster;
 using MetricStream.Storing;
 using MetricStream.Tests.Storing;
@@ -31,19 +30,18 @@ public sealed class WindowTests : IDisposable
         var answer = await server.PostAsync("""{"metrics":[{"name":"cpu","type":"gauge","value":1}]}""", ("Idempotency-Key", "b1"));
         Assert.Equal(200, answer.Status);
 
-        var began = Stopwatch.StartNew();
-        using var poll = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
-        var seen = ("", "", "", false);
         // The first round of roll-ups begins with the server.
-        while (seen != ("1", "[]", "[]", true))
-        {
-            Assert.True(began.Elapsed < ServedProcess.Patience, $"stored, batches, series, rolled up: {seen}; {server.Said}");
-            await poll.WaitForNextTickAsync(TestContext.Current.CancellationToken);
-            seen = (
-                (await server.GetAsync("/api/stats")).Json.GetProperty("stored").GetRawText(),
-                (await server.GetAsync("/api/clients/anonymous/batches")).Json.GetRawText(),
-                (await server.GetAsync("/api/series")).Json.GetRawText(), ClosedUntil(place) > RollupState.Never);
-        }
+        var seen = ("", "", "", false);
+        await ServedProcess.UntilAsync(
+            async () =>
+            {
+                seen = (
+                    (await server.GetAsync("/api/stats")).Json.GetProperty("stored").GetRawText(),
+                    (await server.GetAsync("/api/clients/anonymous/batches")).Json.GetRawText(),
+                    (await server.GetAsync("/api/series")).Json.GetRawText(), ClosedUntil(place) > RollupState.Never);
+                return seen == ("1", "[]", "[]", true);
+            },
+            () => $"stored, batches, series, rolled up: {seen}; {server.Said}");
     }
 
     private long ClosedUntil(PostgresPlace? place)
