@@ -51,12 +51,11 @@ public static class ImposedOrder
             .FirstOrDefault(field => field.FieldType == original);
         if (original is null || contract is null || field is null || original.IsSealed)
             return;
-        RuntimeHelpers.RunClassConstructor(original.TypeHandle);
         var derived = module.DefineType("Imposed." + original.Name, TypeAttributes.Public, original, [contract]);
         foreach (var member in contract.GetMethods())
             Implement(derived, member);
         var instance = RuntimeHelpers.GetUninitializedObject(derived.CreateType());
-        Store(field, instance);
+        StaticField.Store(field, instance);
     }
 
     private static void Implement(TypeBuilder derived, MethodInfo member)
@@ -77,17 +76,5 @@ public static class ImposedOrder
         code.Emit(OpCodes.Call, typeof(ImposedOrder).GetMethod(nameof(Sort))!.MakeGenericMethod(type));
         code.Emit(OpCodes.Ret);
         derived.DefineMethodOverride(method, member);
-    }
-
-    // Reflection refuses to set a read-only static field once its class is initialised; generated code may.
-    private static void Store(FieldInfo field, object instance)
-    {
-        var setter = new DynamicMethod("Store", null, [typeof(object)], field.DeclaringType!.Module, skipVisibility: true);
-        var code = setter.GetILGenerator();
-        code.Emit(OpCodes.Ldarg_0);
-        code.Emit(OpCodes.Castclass, field.FieldType);
-        code.Emit(OpCodes.Stsfld, field);
-        code.Emit(OpCodes.Ret);
-        setter.CreateDelegate<Action<object>>()(instance);
     }
 }

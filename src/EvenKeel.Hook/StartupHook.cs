@@ -23,6 +23,8 @@ internal static class StartupHook
     {
         if (loaded.GetName().Name == "xunit.v3.core")
             ImposedOrder.Install(loaded, orderFile);
+        else if (loaded.GetName().Name == "nunit.framework")
+            ImposedNUnitOrder.Install(loaded, orderFile);
     }
 
     // The processes that tests start inherit the variables, and are none of our business.

@@ -48,6 +48,17 @@ public sealed class StabilityCommandTests
     }
 
     [Fact]
+    public async Task A_test_that_removes_the_temporary_folder_of_its_run_is_stable()
+    {
+        using var folder = new ScratchFolder();
+
+        var (exit, output, errors) = await RunAsync(
+            Fixture, "--filter", "Fixture.Tidy.", "--iterations", "1", "--levels", "1", "--out", folder.Path);
+
+        Assert.True(exit == 0, $"exit {exit}\n{output}{errors}");
+    }
+
+    [Fact]
     public async Task A_wrong_command_line_names_everything_that_is_wrong()
     {
         var (exit, _, errors) = await RunAsync("no-such-suite", "--iterations", "0", "--levels", "1,x", "--timeout", "soon", "--noise", "loud");

@@ -95,3 +95,51 @@ namespace Fixture.Hang
     }
 
 }
+namespace Fixture.Behind
+{
+    // NUnit's own order runs the victim first, and never shows it.
+    internal static class Shared { public static int Users; }
+
+    [TestFixture]
+    public class AVictims
+    {
+        [Test]
+        public void Expects_no_users() { if (!(Shared.Users == 0)) throw new InvalidOperationException("there are users"); }
+        [Test]
+        public void Is_innocent() {  }
+
+    }
+
+    [TestFixture]
+    public class BPolluting
+    {
+        [Test]
+        public void Is_fine() {  }
+        [Test]
+        public void Leaves_a_user_behind() { Shared.Users++; }
+
+    }
+
+}
+namespace Fixture.Names
+{
+    [TestFixture]
+    public class Odd
+    {
+        [TestCase("line\nbreak")]
+        [TestCase("(paren")]
+        [TestCase("a|b&c=d~e!f")]
+        [TestCase("\u001b[31m")]
+        [TestCase("ünï 漢字 🎉")]
+        [TestCase("same")]
+        [TestCase("same")]
+        public void Takes(string text) { if (text.Length == 0) throw new InvalidOperationException("empty"); }
+
+        [TestCase(TestName = "Twice")]
+        public void One() { }
+
+        [TestCase(TestName = "Twice")]
+        public void Two() { }
+    }
+
+}

@@ -23,6 +23,9 @@ public sealed class LooksSuspicious : IDisposable
     [InlineData("a b")]
     [InlineData("quote \" back\\slash, comma")]
     [InlineData("line\nbreak")]
+    [InlineData("a|b&c=d~e!f \u001b[31m 漢字 🎉")]
+    [InlineData("twice")]
+    [InlineData("twice")]
     [InlineData("")]
     public void Takes_odd_names(string text) => Assert.NotNull(text);
 

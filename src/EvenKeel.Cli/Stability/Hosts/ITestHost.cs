@@ -65,6 +65,9 @@ internal sealed record RunFolder(string Results, string Temporary)
 
     public string Order => Path.Combine(Results, "order.txt");
 
+    /// <summary>Written by the hook where it can impose an order on the framework that it found.</summary>
+    public string OrderImposed => Order + ".imposed";
+
     public string Settings => Path.Combine(Results, "run.runsettings");
 
     public string Names => Path.Combine(Results, "names.txt");

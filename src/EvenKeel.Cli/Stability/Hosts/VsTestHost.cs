@@ -22,13 +22,14 @@ internal sealed class VsTestHost(TestAssembly assembly, string? filter) : ITestH
 
     public IReadOnlyList<int> FailureCodes { get; } = [1];
 
-    public bool ImposesOrder => false;
+    /// <summary>NUnit, by the start-up hook, if the hook found in this version what it needs.</summary>
+    public bool ImposesOrder { get; private set; }
 
     public string OrderNote => assembly.Framework switch
     {
         TestFramework.MSTest => "orders and their reverse: MSTest takes a seed only, so orders were drawn from seeds",
-        TestFramework.NUnit => "orders other than NUnit's own, which it takes from nobody: a test that fails only behind later ones "
-            + "was not seen",
+        TestFramework.NUnit => "orders other than NUnit's own, which this version takes from nobody: a test that fails only behind later "
+            + "ones was not seen",
         _ => "orders and their reverse: xunit v2 draws one of its classes in each process, and keeps the one within a class",
     };
 
@@ -44,7 +45,7 @@ internal sealed class VsTestHost(TestAssembly assembly, string? filter) : ITestH
         arguments.AddRange(fullNames ? ["--ListFullyQualifiedTests", $"--ListTestsTargetPath:{folder.Names}"] : ["--ListTests"]);
         if (filter is not null)
             arguments.Add($"--TestCaseFilter:{filter}");
-        return new("dotnet", arguments, new Dictionary<string, string>());
+        return new("dotnet", arguments, OrderIn(folder, []));
     }
 
     public IReadOnlyList<TestCase> ReadList(string output, RunFolder folder)
@@ -53,7 +54,11 @@ internal sealed class VsTestHost(TestAssembly assembly, string? filter) : ITestH
             .Where(line => line.StartsWith("    ", StringComparison.Ordinal)).Select(line => line[4..].TrimEnd('\r')).ToList();
         var fullNames = File.Exists(folder.Names) ? File.ReadAllLines(folder.Names) : [];
         var tests = VsTestNames.Join(names, fullNames);
+        // NUnit runs a namespace as it does a class: together.
+        if (assembly.Framework == TestFramework.NUnit)
+            tests = [.. tests.Select(test => test with { Path = [.. test.Class.Split('.'), test.Method] })];
         _listed = tests.Count;
+        ImposesOrder = File.Exists(folder.OrderImposed);
         return tests;
     }
 
@@ -61,7 +66,7 @@ internal sealed class VsTestHost(TestAssembly assembly, string? filter) : ITestH
     {
         _runs++;
         var run = new XElement("RunConfiguration", new XElement("ResultsDirectory", folder.Results));
-        if (FiltersItself || spec.Order.Count < _listed)
+        if (!ImposesOrder && (FiltersItself || spec.Order.Count < _listed))
             run.Add(new XElement("TestCaseFilter", string.Join('|', spec.Order.Select(test => NameTerm(catalogue[test])).Distinct())));
         var settings = new XElement("RunSettings", run, WorkersOf(spec));
         using (var writer = XmlWriter.Create(folder.Settings, new() { CheckCharacters = false }))
@@ -71,7 +76,16 @@ internal sealed class VsTestHost(TestAssembly assembly, string? filter) : ITestH
         [
             "vstest", assembly.Path, $"--Settings:{folder.Settings}", $"--logger:trx;LogFileName={folder.Trx}",
             $"--Blame:CollectHangDump;TestTimeout={seconds}s;HangDumpType=None",
-        ], new Dictionary<string, string>());
+        ], ImposesOrder ? OrderIn(folder, spec.Order.Select(test => catalogue[test].VsTestName)) : new Dictionary<string, string>());
+    }
+
+    // An order of no tests is the question whether one can be imposed.
+    private Dictionary<string, string> OrderIn(RunFolder folder, IEnumerable<string> names)
+    {
+        if (assembly.Framework != TestFramework.NUnit)
+            return [];
+        File.WriteAllLines(folder.Order, names);
+        return new() { ["EVENKEEL_ORDER"] = folder.Order };
     }
 
     public bool ReadLine(string line, double second, Catalogue catalogue, RunObservation seen)
@@ -83,13 +97,16 @@ internal sealed class VsTestHost(TestAssembly assembly, string? filter) : ITestH
 
     public void ReadFile(RunFolder folder, DateTimeOffset started, Catalogue catalogue, RunObservation seen)
     {
+        var heard = new int[catalogue.Count];
         foreach (var entry in TrxFile.Read(folder.Trx).OrderBy(entry => entry.Start))
         {
             var test = catalogue.Find(VsTestNames.Id(entry.Class, entry.Name));
             if (test < 0 || entry.Outcome == TestOutcome.Unheard)
                 continue;
             seen.Start(test, Second(entry.Start, started));
-            seen.Report(test, entry.Outcome, entry.Failure);
+            // Of several tests with one name each has to report; a failure of one is enough.
+            if (++heard[test] >= catalogue[test].Times || entry.Outcome == TestOutcome.Failed)
+                seen.Report(test, entry.Outcome, entry.Failure);
             seen.End(test, Second(entry.End, started));
         }
         var errors = TrxFile.ErrorsOf(folder.Trx);

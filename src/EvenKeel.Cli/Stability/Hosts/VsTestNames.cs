@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using EvenKeel.Cli.Stability.Suites;
 
 namespace EvenKeel.Cli.Stability.Hosts;
@@ -30,7 +32,19 @@ internal static class VsTestNames
         return tests;
     }
 
-    public static string Id(string type, string name) => $"{type}|{name}";
+    /// <summary>What a list and a result file have in common of a test: the file writes what XML cannot hold as <c>\\u001b</c>.</summary>
+    public static string Id(string type, string name)
+    {
+        var id = new StringBuilder(type).Append('|');
+        foreach (var letter in name)
+        {
+            if (letter is '\t' or '\n' or '\r' or (>= ' ' and < '\ud800') or (>= '\ue000' and <= '\ufffd'))
+                id.Append(letter);
+            else
+                id.Append(CultureInfo.InvariantCulture, $"\\u{(int)letter:x4}");
+        }
+        return id.ToString();
+    }
 
     /// <summary>The class of a full name, whose arguments may hold dots of their own.</summary>
     public static string ClassOf(string fullName)

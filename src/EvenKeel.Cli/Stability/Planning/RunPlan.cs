@@ -20,8 +20,7 @@ internal static class RunPlan
         for (var level = 0; level < options.Levels.Count; level++)
         {
             var workers = options.Levels[level];
-            var shuffled = natural.ToArray();
-            new Random(HashCode(options.Seed, level)).Shuffle(shuffled);
+            var shuffled = Shuffle(catalogue, natural, new Random(HashCode(options.Seed, level)), depth: 0);
             var sweeps = Sweeps(natural, shuffled, level, options).ToList();
             for (var iteration = 0; iteration < options.Iterations; iteration++)
             {
@@ -36,6 +35,22 @@ internal static class RunPlan
             }
         }
         return plan;
+    }
+
+    // By groups within groups, as frameworks run them: were a class torn apart, an order and its reverse could both begin with it, and of
+    // two classes one would never run first.
+    private static int[] Shuffle(Catalogue catalogue, IReadOnlyList<int> tests, Random random, int depth)
+    {
+        var groups = tests.GroupBy(test => catalogue[test].Path.ElementAtOrDefault(depth) ?? "", StringComparer.Ordinal)
+            .Select(group => group.ToArray()).ToArray();
+        if (tests.All(test => catalogue[test].Path.Count <= depth))
+        {
+            var within = tests.ToArray();
+            random.Shuffle(within);
+            return within;
+        }
+        random.Shuffle(groups);
+        return [.. groups.SelectMany(group => Shuffle(catalogue, group, random, depth + 1))];
     }
 
     // Seeds are small numbers that follow one another: mixed, so that levels do not share their orders.

@@ -19,6 +19,7 @@ internal sealed class TestProcess(HostCommand command, RunFolder folder, TimePro
     private const string MarkName = "EVENKEEL_RUN";
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan HoldAfter = TimeSpan.FromSeconds(1.5);
+    private static readonly string[] Locale = ["LC_ALL", "LC_MESSAGES", "LANG"];
     private static readonly string? Setsid = FindOnPath("setsid");
     private static readonly string? Taskset = FindOnPath("taskset");
 
@@ -131,6 +132,9 @@ internal sealed class TestProcess(HostCommand command, RunFolder folder, TimePro
         environment[MarkName] = mark;
         environment["TMPDIR"] = environment["TMP"] = environment["TEMP"] = folder.Temporary;
         environment["DOTNET_CLI_TELEMETRY_OPTOUT"] = environment["TESTINGPLATFORM_TELEMETRY_OPTOUT"] = "1";
+        // Names of tests come as text: where no language is set, that text would be ASCII with question marks in it.
+        if (!Locale.Any(name => environment.TryGetValue(name, out var set) && set is not (null or "" or "C" or "POSIX")))
+            environment["LC_ALL"] = "C.UTF-8";
         foreach (var (name, value) in command.Environment)
             environment[name] = value;
         Apply(conditions, environment);

@@ -57,7 +57,7 @@ internal sealed class TestRunner(ITestHost host, string rawFolder, TimeSpan time
             // 2. One process to its end, whatever that is.
             var seen = new RunObservation(Catalogue.Count);
             var command = host.Run(spec, Catalogue, folder);
-            var process = new TestProcess(WithHook(command, folder), folder, time);
+            var process = new TestProcess(WithHook(command, folder.Remains), folder, time);
             var started = time.GetUtcNow();
             var end = await process.RunAsync(
                 spec.Conditions, spec.Limit.Value + host.Grace, seen,
@@ -99,8 +99,9 @@ internal sealed class TestRunner(ITestHost host, string rawFolder, TimeSpan time
         {
             var lines = new List<string>();
             if (host.List(folder, fullNames: true) is { } before)
-                await new TestProcess(before, folder, time).RunAsync(RunConditions.Quiet, timeout, null, (_, _) => false, cancellation);
-            var process = new TestProcess(host.List(folder, fullNames: false)!, folder, time);
+                await new TestProcess(WithHook(before, null), folder, time)
+                    .RunAsync(RunConditions.Quiet, timeout, null, (_, _) => false, cancellation);
+            var process = new TestProcess(WithHook(host.List(folder, fullNames: false)!, null), folder, time);
             bool Take(string line, double second)
             {
                 lock (lines)
@@ -127,20 +128,18 @@ internal sealed class TestRunner(ITestHost host, string rawFolder, TimeSpan time
         return RunFolder.CreateEmpty(Path.Combine(rawFolder, host.Assembly.Name, name), Path.Combine(_temporary, $"{++_folders}"));
     }
 
-    private HostCommand WithHook(HostCommand command, RunFolder folder)
+    private HostCommand WithHook(HostCommand command, string? remains)
     {
         var hook = Path.Combine(AppContext.BaseDirectory, "EvenKeel.Hook.dll");
         if (!File.Exists(hook))
             return command;
-        return command with
+        var environment = new Dictionary<string, string>(command.Environment) { ["DOTNET_STARTUP_HOOKS"] = hook };
+        if (remains is not null)
         {
-            Environment = new Dictionary<string, string>(command.Environment)
-            {
-                ["DOTNET_STARTUP_HOOKS"] = hook,
-                ["EVENKEEL_REMAINS"] = folder.Remains,
-                ["EVENKEEL_TEST_HOST"] = host.Assembly.Framework == TestFramework.XunitV3 ? host.Assembly.Name : "testhost",
-            },
-        };
+            environment["EVENKEEL_REMAINS"] = remains;
+            environment["EVENKEEL_TEST_HOST"] = host.Assembly.Framework == TestFramework.XunitV3 ? host.Assembly.Name : "testhost";
+        }
+        return command with { Environment = environment };
     }
 
     private static IEnumerable<Leak> LeaksOf(RunFolder folder, ProcessEnd end)
@@ -152,7 +151,8 @@ internal sealed class TestRunner(ITestHost host, string rawFolder, TimeSpan time
             foreach (var line in File.ReadLines(folder.Remains).Select(line => line.Split('\t', 2)).Where(line => line.Length == 2))
                 yield return new(line[0], line[1]);
         }
-        if (end.TimedOut || end.ExitCode is not (0 or 1))
+        // A test may have removed the folder itself: then nothing lies in it.
+        if (end.TimedOut || end.ExitCode is not (0 or 1) || !Directory.Exists(folder.Temporary))
             yield break;
         foreach (var entry in Directory.EnumerateFileSystemEntries(folder.Temporary).Select(Path.GetFileName).OfType<string>())
         {
@@ -172,7 +172,8 @@ internal sealed class TestRunner(ITestHost host, string rawFolder, TimeSpan time
     {
         try
         {
-            Directory.Delete(folder, recursive: true);
+            if (Directory.Exists(folder))
+                Directory.Delete(folder, recursive: true);
             if (!Directory.EnumerateFileSystemEntries(_temporary).Any())
                 Directory.Delete(_temporary);
         }

@@ -20,13 +20,17 @@ internal sealed class Catalogue
 
     public int Find(string id) => _byId.GetValueOrDefault(id, -1);
 
-    /// <summary>Names are told apart: the second of two tests with one name gets a number.</summary>
+    /// <summary>
+    /// Names are told apart: the second of two tests with one name gets a number. What shares its id as well cannot be told apart in
+    /// results, and is one test that has to report so many times.
+    /// </summary>
     public static Catalogue Of(IEnumerable<TestCase> discovered)
     {
         var seen = new Dictionary<string, int>(StringComparer.Ordinal);
         var tests = new List<TestCase>();
-        foreach (var test in discovered)
+        foreach (var same in discovered.GroupBy(test => test.Id, StringComparer.Ordinal))
         {
+            var test = same.First() with { Times = same.Count() };
             var times = seen[test.Name] = seen.GetValueOrDefault(test.Name) + 1;
             tests.Add(test with { Index = tests.Count, Name = times == 1 ? test.Name : $"{test.Name} (#{times})" });
         }

@@ -8,6 +8,12 @@ internal sealed record TestCase(int Index, string Id, string Name, string Class,
     /// <summary>What runs one after another within itself; tests of different collections may run at once.</summary>
     public string Collection { get; init; } = "";
 
+    /// <summary>The groups that it runs in, the outermost first: tests of one group run together.</summary>
+    public IReadOnlyList<string> Path { get => field ?? [Collection, Class, Method]; init; }
+
+    /// <summary>How many results it has to report: more than one where a suite gives several tests the same name.</summary>
+    public int Times { get; init; } = 1;
+
     public bool IsAsync { get; init; }
 
     /// <summary>Why it never runs, when the suite says so.</summary>

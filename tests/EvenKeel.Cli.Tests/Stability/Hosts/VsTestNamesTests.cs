@@ -31,4 +31,10 @@ public sealed class VsTestNamesTests
 
         Assert.Equal(["One", "Two", "Three"], tests.Select(test => test.Method));
     }
+
+    [Theory]
+    [InlineData("Odd(\"\u001b[31m\")", "Odd(\"\\u001b[31m\")")]
+    [InlineData("Odd(\"\U0001F389\")", "Odd(\"\\ud83c\\udf89\")")]
+    public void A_name_that_xml_cannot_hold_is_the_one_that_the_result_file_wrote_out(string listed, string written) =>
+        Assert.Equal(VsTestNames.Id("Shop.A", listed), VsTestNames.Id("Shop.A", written));
 }

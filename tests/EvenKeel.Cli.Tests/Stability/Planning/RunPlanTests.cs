@@ -33,6 +33,21 @@ public sealed class RunPlanTests
     }
 
     [Fact]
+    public void An_order_and_its_reverse_have_each_two_classes_both_ways_round_and_tear_none_apart()
+    {
+        var catalogue = Catalogue.Of(Enumerable.Range(0, 24)
+            .Select(i => new TestCase(i, $"{i}", $"T{i}", $"C{i % 6}", $"T{i}") { Collection = $"{i % 6}" }));
+        for (var seed = 1; seed <= 20; seed++)
+        {
+            var orders = RunPlan.Create(catalogue, new(2, [1], seed, Shuffle: true, Noise: true))
+                .Select(run => run.Order.Select(test => catalogue[test].Class).ToList()).ToList();
+
+            Assert.All(orders, order => Assert.Equal(6, order.Where((name, at) => at == 0 || order[at - 1] != name).Count()));
+            Assert.Equal(orders[0].Distinct().Reverse(), orders[1].Distinct());
+        }
+    }
+
+    [Fact]
     public void A_seed_gives_the_same_plan_and_another_one_another()
     {
         string Orders(int seed) => string.Join('|', RunPlan.Create(Tests, new(10, [1, 2], seed, Shuffle: true, Noise: true))
