@@ -19,8 +19,8 @@ public static class ImposedNUnitOrder
     private static readonly object Gate = new();
 
     // Guarded by Gate: work is built by the thread that runs it.
-    private static Dictionary<string, int> _ranks = [];
-    private static object? _rankedRoot;
+    private static Dictionary<string, int> Ranks = [];
+    private static object? RankedRoot;
 
     /// <summary>
     /// Puts the order into a framework that has just been loaded, and says so in a file beside it: whoever asked can tell. An empty order
@@ -36,9 +36,9 @@ public static class ImposedNUnitOrder
         var instance = Activator.CreateInstance(Derive(filter, add));
         lock (Gate)
         {
-            _ranks = File.ReadAllLines(orderFile).Select((name, rank) => (name, rank)).DistinctBy(line => line.name, StringComparer.Ordinal)
+            Ranks = File.ReadAllLines(orderFile).Select((name, rank) => (name, rank)).DistinctBy(line => line.name, StringComparer.Ordinal)
                 .ToDictionary(line => line.name, line => line.rank, StringComparer.Ordinal);
-            if (_ranks.Count > 0)
+            if (Ranks.Count > 0)
                 StaticField.Store(empty, instance!);
         }
         File.WriteAllText(orderFile + ".imposed", "");
@@ -53,12 +53,12 @@ public static class ImposedNUnitOrder
             root = parent;
         lock (Gate)
         {
-            if (!ReferenceEquals(root, _rankedRoot))
+            if (!ReferenceEquals(root, RankedRoot))
             {
-                _rankedRoot = root;
+                RankedRoot = root;
                 RankLocked(root);
             }
-            return Read(test, "IsSuite") is false && _ranks.ContainsKey(NameOf(test));
+            return Read(test, "IsSuite") is false && Ranks.ContainsKey(NameOf(test));
         }
     }
 
@@ -71,7 +71,7 @@ public static class ImposedNUnitOrder
             foreach (var child in (System.Collections.IEnumerable)Read(test, "Tests")!)
                 rank = Math.Min(rank, RankLocked(child));
         }
-        else if (_ranks.TryGetValue(NameOf(test), out var own))
+        else if (Ranks.TryGetValue(NameOf(test), out var own))
         {
             rank = FirstRank + own;
         }
