@@ -53,8 +53,18 @@ internal static class StabilityCommand
         }
         var view = new ProgressLines(console.Output, TimeProvider.System, options.Budget);
         view.Say($"Seed {options.Plan.Seed.ToString(CultureInfo.InvariantCulture)} (--seed replays this plan)");
-        var report = await new StabilitySession(options, baseline, view, TimeProvider.System).RunAsync(cancellation);
-        ReportFiles.Write(report, options.OutputFolder);
+        StabilityReport report;
+        try
+        {
+            report = await new StabilitySession(options, baseline, view, TimeProvider.System).RunAsync(cancellation);
+            ReportFiles.Write(report, options.OutputFolder);
+        }
+        catch (Exception cannot) when (cannot is IOException or UnauthorizedAccessException)
+        {
+            // A full disk, a folder that went away: nothing is known of the suite, and that is no instability.
+            await console.Error.WriteLineAsync($"The results cannot be kept: {cannot.Message} Make room, or name another folder with --out.");
+            return StabilityReport.ExitNotRun;
+        }
         await console.Output.WriteLineAsync(VerdictText.Of(report, options.OutputFolder));
         if (report.NotRunReason is { } reason)
             await console.Error.WriteLineAsync(reason);

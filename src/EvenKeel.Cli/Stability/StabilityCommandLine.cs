@@ -66,7 +66,10 @@ internal sealed class StabilityCommandLine
             violations.Add(wrong.Message);
         }
         var file = Path(parsed.GetValue(_path), violations);
-        return violations.Count > 0 || file is null ? null : new(file, plan, parsed.GetRequiredValue(_out))
+        var folder = parsed.GetRequiredValue(_out);
+        if (violations.Count == 0 && WhyNotWritable(folder) is { } reason)
+            violations.Add($"--out is '{folder}', which cannot be written: {reason}");
+        return violations.Count > 0 || file is null ? null : new(file, plan, folder)
         {
             Budget = budget,
             Timeout = timeout,
@@ -88,6 +91,20 @@ internal sealed class StabilityCommandLine
         if (violation is not null)
             violations.Add(violation);
         return file;
+    }
+
+    private static string? WhyNotWritable(string folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+            using var probe = File.Create(System.IO.Path.Combine(folder, $".probe-{Environment.ProcessId}"), 1, FileOptions.DeleteOnClose);
+            return null;
+        }
+        catch (Exception cannot) when (cannot is IOException or UnauthorizedAccessException)
+        {
+            return cannot.Message;
+        }
     }
 
     private static int Seed(string? text, List<string> violations)

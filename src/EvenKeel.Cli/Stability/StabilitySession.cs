@@ -30,7 +30,9 @@ internal sealed class StabilitySession(StabilityOptions options, Baseline baseli
                     studies.Add(study);
             }
             if (studies.Count == 0)
-                throw new SuiteNotRunException(options.Filter is null ? "There are no tests to run."
+                throw new SuiteNotRunException(
+                    options.Since is not null ? $"No test class was touched since {options.Since}: there are no tests to run."
+                    : options.Filter is null ? "There are no tests to run."
                     : $"No test matches --filter '{options.Filter}'.");
 
             // 2. Each assembly by itself.

@@ -68,6 +68,19 @@ public sealed class StabilityCommandTests
     }
 
     [Fact]
+    public async Task A_folder_that_cannot_be_written_is_a_wrong_command_line_and_no_instability()
+    {
+        using var folder = new ScratchFolder();
+        var file = Path.Combine(folder.Path, "file");
+        await File.WriteAllTextAsync(file, "in the way", Cancellation);
+
+        var (exit, _, errors) = await RunAsync(Fixture, "--out", Path.Combine(file, "report"));
+
+        Assert.True(exit == 2, $"exit {exit}\n{errors}");
+        Assert.Contains("--out", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_suite_without_a_test_that_matches_could_not_be_run()
     {
         using var folder = new ScratchFolder();

@@ -10,6 +10,9 @@ internal sealed record StabilityReport
 {
     public const int SchemaVersion = 1;
 
+    /// <summary>The exit code when nothing can be said of the suite.</summary>
+    public const int ExitNotRun = 3;
+
     public required int Seed { get; init; }
 
     public required string Suite { get; init; }
@@ -53,8 +56,9 @@ internal sealed record StabilityReport
             return [.. Runs.Where(run => run.Record.Outcome switch
             {
                 RunOutcome.Crash or RunOutcome.Hang => !endsProcesses || (run.Running.Count > 0 && !run.Running.Any(blamed.Contains)),
-                // A framework may end a process that does not end by itself, with an exit code of its own.
-                RunOutcome.Failed => run.Record.Failures.Count == 0
+                // A test that did not report is not explained by another one that failed. A framework may end a process that does not end by
+                // itself, with an exit code of its own.
+                RunOutcome.Failed => run.Missing.Count > 0 || run.Record.Failures.Count == 0
                     && !(Teardown.IsSlow && run.Record.TeardownSeconds > RemainsExperiment.SlowSeconds),
                 _ => false,
             })];
@@ -82,7 +86,7 @@ internal sealed record StabilityReport
     public int ExitCode => IsInterrupted ? 130 : Verdict switch
     {
         "unstable" => 1,
-        "not-run" => 3,
+        "not-run" => ExitNotRun,
         "broken" => 4,
         _ => 0,
     };

@@ -41,13 +41,17 @@ internal static class VerdictText
         return report.Verdict switch
         {
             "not-run" => $"NOT RUN. {report.NotRunReason ?? NothingCounts(report)}",
-            "stable" => $"STABLE in {runs} runs of {report.Tests.Count} tests{Interrupted(report)}. {Proven(report)}",
+            "stable" => $"STABLE{Known(report)} in {runs} run{(runs == 1 ? "" : "s")} of {report.Tests.Count} tests{Interrupted(report)}. "
+                + Proven(report),
             "broken" => $"BROKEN: {report.Broken.Count()} of {report.Tests.Count} tests fail in every run; no instability in {runs} "
                 + $"runs{Interrupted(report)}. {Proven(report)}",
             _ => $"UNSTABLE: {report.Unstable.Count()} of {report.Tests.Count} tests, in {runs} runs{Interrupted(report)}; {stable} "
                 + $"showed nothing. {Proven(report)}",
         };
     }
+
+    private static string Known(StabilityReport report) => report.Tests.Count(test => test.IsKnown && test.Verdict != TestVerdict.Stable) is
+        var known and > 0 ? $", but for {known} known," : "";
 
     /// <summary>What the clean runs of the test with the fewest of them prove, so that it holds for every one.</summary>
     public static string Proven(StabilityReport report)
@@ -56,7 +60,7 @@ internal static class VerdictText
         if (clean.Count == 0)
             return "Nothing is proven of any test.";
         var least = clean.Min(test => test.Runs);
-        return $"{least} clean runs of a test prove that it fails in less than {Percent(Statistics.ProvenBelow(least))} of runs like "
+        return $"{least} clean run{(least == 1 ? "" : "s")} of a test prove{(least == 1 ? "s" : "")} that it fails in less than {Percent(Statistics.ProvenBelow(least))} of runs like "
             + $"these (95 %), no more.";
     }
 

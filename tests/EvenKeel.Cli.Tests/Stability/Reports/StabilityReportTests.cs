@@ -31,6 +31,19 @@ public sealed class StabilityReportTests
     }
 
     [Fact]
+    public void A_test_that_did_not_report_is_not_hidden_behind_a_known_one_that_failed()
+    {
+        var known = new TestReport("A.Known", "A", TestVerdict.Broken, "fails") { Assembly = "a", Runs = 2, Failures = 2, IsKnown = true };
+        var report = Report([Stable, known], RunOutcome.Passed, RunOutcome.Failed);
+        var run = report.Runs[1];
+        Assert.Equal(1, (report with { Runs = [report.Runs[0], run with { Missing = ["A.Fine"] }] }).ExitCode);
+
+        var explained = run with { Record = run.Record with { Failures = new Dictionary<int, Failure> { [1] = new("known", "") } } };
+        Assert.Equal(0, (report with { Runs = [report.Runs[0], explained] }).ExitCode);
+        Assert.Equal(1, (report with { Runs = [report.Runs[0], explained with { Missing = ["A.Fine"] }] }).ExitCode);
+    }
+
+    [Fact]
     public void Instability_decides_over_broken_tests_and_only_broken_ones_have_their_own_code()
     {
         var broken = new TestReport("A.Broken", "A", TestVerdict.Broken, "fails") { Assembly = "a", Runs = 2, Failures = 2 };
