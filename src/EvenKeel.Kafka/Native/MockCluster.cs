@@ -27,7 +27,9 @@ internal sealed unsafe class MockCluster : IAsyncDisposable
             .Set("log_level", "0"); // Nobody polls this client: its log lines would pile up.
         var client = CreationGate.Create(ClientKind.Producer, configuration, EventKinds.None);
         using var call = client.Enter();
-        var cluster = Librdkafka.MockClusterNew(call.Client, brokers);
+        nint cluster;
+        using (BlockedSignals.Begin())
+            cluster = Librdkafka.MockClusterNew(call.Client, brokers);
         if (cluster == 0)
         {
             _ = client.CloseAsync(DestroyOptions.None);

@@ -16,7 +16,8 @@ namespace EvenKeel.Testing.Cluster;
 /// <para>It answers a fetch when its longest wait is over, not when a record comes: give consumers <c>fetch.wait.max.ms=10</c>, or each
 /// new record takes librdkafka's default of 500 ms. A topic that is used before it is created has 4 partitions.</para>
 /// <para>After a member has left a group, the next one is let in only <c>session.timeout.ms</c> less one second later, 44 s with the
-/// default: give consumers <c>session.timeout.ms=1000</c> where a group changes hands.</para>
+/// default: give consumers <see cref="ShortestSession"/> where a group changes hands. Not less: with 2 s or less a member that waits to be
+/// let in can lose its own session meanwhile, and is then never answered.</para>
 /// <para>Clients that outlive it see a broker that is gone; dispose of it after them.</para>
 /// </remarks>
 public sealed class EmbeddedBroker : IBroker
@@ -31,6 +32,14 @@ public sealed class EmbeddedBroker : IBroker
         _brokers = brokers;
         Faults = new BrokerFaults(cluster, brokers);
     }
+
+    /// <summary>The shortest <c>session.timeout.ms</c> with which groups are safe here: 2.5 s.</summary>
+    /// <remarks>
+    /// These brokers look for ended sessions once a second, let a group wait for a session less one second, and forget the request of a
+    /// waiting member whose session ends. So the wait for a member that vanished, a session less one second for its join and a session for
+    /// its assignment, must be longer than what is left of its session and the second until that is seen.
+    /// </remarks>
+    public static TimeSpan ShortestSession { get; } = TimeSpan.FromMilliseconds(2500);
 
     /// <inheritdoc/>
     public string BootstrapServers => _cluster.BootstrapServers;

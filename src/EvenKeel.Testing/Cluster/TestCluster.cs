@@ -96,7 +96,7 @@ public sealed class TestCluster : IAsyncDisposable
 
     internal static IReadOnlyDictionary<string, string> QuickConsumer(bool isEmbedded) => new Dictionary<string, string>
     {
-        ["session.timeout.ms"] = isEmbedded ? "1000" : "6000",
+        ["session.timeout.ms"] = isEmbedded ? $"{EmbeddedBroker.ShortestSession.TotalMilliseconds:0}" : "6000",
         ["heartbeat.interval.ms"] = isEmbedded ? "300" : "2000",
         ["socket.timeout.ms"] = "5000",
     };

@@ -74,7 +74,7 @@ internal static class Consumers
         };
         if (protocol == Consumer)
             return properties;
-        properties["session.timeout.ms"] = broker.IsEmbedded ? "1000" : "6000";
+        properties["session.timeout.ms"] = ShortestSession(broker.IsEmbedded);
         properties["heartbeat.interval.ms"] = broker.IsEmbedded ? "200" : "300";
         if (protocol == Eager)
             properties["partition.assignment.strategy"] = "range";

@@ -9,7 +9,7 @@ namespace EvenKeel.Kafka.Tests.Native;
 public sealed class ConsumerCallTests
 {
     // Both brokers' shortest: after a member leaves, the embedded one waits for that long before it lets others in.
-    private static (string, string) Session(string kind) => ("session.timeout.ms", kind == BrokerKinds.Embedded ? "1000" : "6000");
+    private static (string, string) Session(string kind) => ("session.timeout.ms", ShortestSession(kind == BrokerKinds.Embedded));
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 

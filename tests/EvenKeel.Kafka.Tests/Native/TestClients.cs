@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using EvenKeel.Kafka.Native;
+using EvenKeel.Testing.Cluster;
 
 namespace EvenKeel.Kafka.Tests.Native;
 
@@ -13,6 +14,9 @@ internal static class TestClients
     /// <summary>A name for a topic or group that no other test and no earlier run on the same real broker uses.</summary>
     public static string NewName(string what) =>
         $"{what}-{Environment.ProcessId}-{Guid.NewGuid():N}"[..32] + Interlocked.Increment(ref LastName);
+
+    /// <summary>The shortest session of a group that the broker takes, in milliseconds.</summary>
+    public static string ShortestSession(bool isEmbedded) => isEmbedded ? $"{EmbeddedBroker.ShortestSession.TotalMilliseconds:0}" : "6000";
 
     public static ClientHandle Producer(string bootstrapServers, params (string Name, string Value)[] settings)
     {

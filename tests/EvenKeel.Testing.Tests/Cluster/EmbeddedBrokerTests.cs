@@ -1,8 +1,10 @@
 using System.Diagnostics;
+using System.Globalization;
 using EvenKeel.Kafka;
 using EvenKeel.Kafka.Native;
 using EvenKeel.Kafka.Tests.Native;
 using EvenKeel.Testing.Cluster;
+using EvenKeel.Testing.Isolation;
 using Xunit;
 using static EvenKeel.Kafka.Tests.Native.TestClients;
 
@@ -28,6 +30,35 @@ public sealed class EmbeddedBrokerTests
             Assert.Equal(3, broker.BootstrapServers.Split(',').Length);
         }
         Assert.True(best < TimeSpan.FromMilliseconds(50), $"The fastest of five starts took {best.TotalMilliseconds:0.0} ms.");
+    }
+
+    [Fact]
+    public async Task No_signal_to_the_process_reaches_the_thread_of_the_brokers()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "the threads of a process are read from /proc");
+        await using var broker = EmbeddedBroker.Start();
+
+        // Each bit is a signal: of those that can be blocked, which are all but SIGKILL and SIGSTOP, and the two that the C library keeps
+        // for itself, 32 and 33.
+        const ulong All = ~((1ul << 8) | (1ul << 18) | (3ul << 31));
+        var blocked = ProcessView.Threads().Where(thread => thread.Name == "rdk:mock").Select(thread => BlockedBy(thread.Id)).OfType<ulong>()
+            .ToList();
+
+        Assert.NotEmpty(blocked);
+        Assert.All(blocked, mask => Assert.Equal(All, mask & All));
+    }
+
+    private static ulong? BlockedBy(string thread)
+    {
+        try
+        {
+            var line = File.ReadLines($"/proc/self/task/{thread}/status").Single(text => text.StartsWith("SigBlk:", StringComparison.Ordinal));
+            return ulong.Parse(line["SigBlk:".Length..].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+        }
+        catch (IOException)
+        {
+            return null; // Another test's broker, which has ended since it was listed.
+        }
     }
 
     [Fact]

@@ -51,6 +51,23 @@ public sealed class CiRunTests : IDisposable
     }
 
     [Fact]
+    public async Task What_failed_is_told_again_before_the_totals()
+    {
+        _bench.PutKafka();
+        _bench.ReplaceDotnetTest(
+            """
+            printf 'failed Orders.Come_in_order (30s)\n  0 of 10\n    at Orders.cs:7\nskipped Orders.Other\n  no broker\n'
+            printf 'Test run summary: Failed!\n  total: 2\n  failed: 1\n  succeeded: 0\n  skipped: 1\n'
+            exit 2
+            """);
+        var end = await _bench.RunAsync(Cancellation, ("EVENKEEL_KAFKA_HOME", _bench.KafkaHome));
+
+        Assert.EndsWith(
+            "failed Orders.Come_in_order (30s)\n  0 of 10\n    at Orders.cs:7\n0 passed, 1 failed, 1 skipped\n", end.Output,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task It_is_stopped_when_tests_fail_too()
     {
         _bench.PutKafka();

@@ -209,7 +209,7 @@ public sealed class KafkaStoreTests : IDisposable
             Client = new KafkaSettings
             {
                 BootstrapServers = broker.BootstrapServers,
-                SessionTimeout = TimeSpan.FromSeconds(broker.IsEmbedded ? 1 : 6),
+                SessionTimeout = broker.IsEmbedded ? EmbeddedBroker.ShortestSession : TimeSpan.FromSeconds(6),
             },
             Topic = "metrics-" + Guid.NewGuid().ToString("n"),
             Role = ServerRole.All,
