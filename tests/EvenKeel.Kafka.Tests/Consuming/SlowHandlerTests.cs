@@ -1,3 +1,4 @@
+using System.Globalization;
 using EvenKeel.Kafka.Consuming;
 using EvenKeel.Kafka.Tests.Native;
 using Xunit;
@@ -22,7 +23,7 @@ public sealed class SlowHandlerTests
         await FillAsync(broker, topic, 20);
         var heard = new Heard();
         using var waits = new SemaphoreSlim(0);
-        var maxPollMs = kind == BrokerKinds.Embedded ? 1500 : 6000;
+        var maxPollMs = int.Parse(ShortestSession(kind == BrokerKinds.Embedded), CultureInfo.InvariantCulture);
         var options = Options(broker, group, topic, protocol).With("max.poll.interval.ms", $"{maxPollMs}") with
         {
             InHand = new InHandLimits { MaxRecords = 5 },
