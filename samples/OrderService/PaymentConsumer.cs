@@ -33,8 +33,9 @@ internal sealed partial class PaymentConsumer(OrderSettings settings, IOrderStor
                 consumer.StoreOffset(payment);
             }
         }
-        catch (OperationCanceledException)
+        finally
         {
+            // However it ends: a member that does not leave holds the group until its session is over.
             consumer.Close();
         }
     }

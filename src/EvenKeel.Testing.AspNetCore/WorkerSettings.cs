@@ -18,8 +18,8 @@ public sealed class WorkerSettings
     /// <summary>The worker's topic of a name.</summary>
     /// <param name="key">Such as <c>Kafka:OrdersTopic</c>.</param>
     /// <param name="topic">What the test calls it.</param>
-    /// <param name="partitions">For the first call.</param>
-    public WorkerSettings Topic(string key, string topic, int partitions = 1) =>
+    /// <param name="partitions">Exactly so many; absent: as many as were asked for last by this name, 1 at first.</param>
+    public WorkerSettings Topic(string key, string topic, int? partitions = null) =>
         Add(async worker => [new(key, await worker.TopicAsync(topic, partitions).ConfigureAwait(false))]);
 
     /// <summary>The worker's group that goes with a topic.</summary>
@@ -51,10 +51,9 @@ public sealed class WorkerSettings
 
     internal async Task<IReadOnlyList<KeyValuePair<string, string>>> ForAsync(TestWorker worker)
     {
-        var settings = new List<KeyValuePair<string, string>>();
-        foreach (var part in _parts)
-            settings.AddRange(await part(worker).ConfigureAwait(false));
-        return settings;
+        // Side by side: a database is cloned while the topics are made. Of two with one key the last one counts, as they were written.
+        var given = await Task.WhenAll(_parts.Select(part => part(worker))).ConfigureAwait(false);
+        return [.. given.SelectMany(part => part)];
     }
 
     private WorkerSettings Add(Func<TestWorker, Task<IEnumerable<KeyValuePair<string, string>>>> part)

@@ -41,7 +41,7 @@ public sealed class TestDatabases
         _server = NpgsqlDataSource.Create(connectionString);
         var address = new NpgsqlConnectionStringBuilder(connectionString);
         _run.SweepInBackground($"postgres {address.Host}:{address.Port}", SweepAsync);
-        _run.AtEnd($"Dropping the databases '{name}'", DropAllAsync);
+        _run.AtEnd($"Dropping the databases '{name}'", DropAllAsync, isBesideClients: true);
     }
 
     /// <summary>The worker's database: the same one in every test until one fails, then another.</summary>
@@ -59,7 +59,7 @@ public sealed class TestDatabases
                 return StringFor(known);
             _template ??= await PrepareAsync(cancellationToken).ConfigureAwait(false);
             var database = DatabaseName.Worker(_prefix, _name, worker.Number, _run.Id, worker.Version);
-            await RunAsync($"CREATE DATABASE \"{database}\" TEMPLATE \"{_template}\"", cancellationToken).ConfigureAwait(false);
+            await RunAsync(_server, $"CREATE DATABASE \"{database}\" TEMPLATE \"{_template}\"", cancellationToken).ConfigureAwait(false);
             _made[key] = database;
             return StringFor(database);
         }
@@ -72,7 +72,7 @@ public sealed class TestDatabases
     private async Task<string> PrepareAsync(CancellationToken cancellationToken)
     {
         var template = DatabaseName.Template(_prefix, _name, _run.Id);
-        await RunAsync($"CREATE DATABASE \"{template}\"", cancellationToken).ConfigureAwait(false);
+        await RunAsync(_server, $"CREATE DATABASE \"{template}\"", cancellationToken).ConfigureAwait(false);
         try
         {
             // Without a pool: a database that somebody is connected to cannot be a template.
@@ -83,7 +83,7 @@ public sealed class TestDatabases
         }
         catch
         {
-            await DropAsync(template).ConfigureAwait(false);
+            await DropAsync(_server, template).ConfigureAwait(false);
             throw;
         }
         return template;
@@ -91,24 +91,27 @@ public sealed class TestDatabases
 
     private async Task SweepAsync(Func<string, bool> isStale)
     {
-        foreach (var database in await ListAsync().ConfigureAwait(false))
+        // On connections of its own: it may go on, or begin once more, when those of the run are closed.
+        await using var server = NpgsqlDataSource.Create(_connectionString);
+        foreach (var database in await ListAsync(server).ConfigureAwait(false))
         {
             if (DatabaseName.RunOf(_prefix, database) is { } owner && isStale(owner))
-                await DropAsync(database).ConfigureAwait(false);
+                await DropAsync(server, database).ConfigureAwait(false);
         }
     }
 
     private async Task DropAllAsync()
     {
         // At once: each drop waits for a checkpoint, and those that wait together share one.
-        await Task.WhenAll(_made.Values.Append(_template).OfType<string>().Select(DropAsync)).ConfigureAwait(false);
+        await Task.WhenAll(_made.Values.Append(_template).OfType<string>().Select(database => DropAsync(_server, database)))
+            .ConfigureAwait(false);
         await _server.DisposeAsync().ConfigureAwait(false);
     }
 
-    private async Task<List<string>> ListAsync()
+    private static async Task<List<string>> ListAsync(NpgsqlDataSource server)
     {
         var names = new List<string>();
-        await using var command = _server.CreateCommand("SELECT datname FROM pg_database WHERE NOT datistemplate");
+        await using var command = server.CreateCommand("SELECT datname FROM pg_database WHERE NOT datistemplate");
         await using var rows = await command.ExecuteReaderAsync().ConfigureAwait(false);
         while (await rows.ReadAsync().ConfigureAwait(false))
             names.Add(rows.GetString(0));
@@ -116,12 +119,13 @@ public sealed class TestDatabases
     }
 
     /// <summary>Whoever is still connected, such as a service that was not stopped, is cut off.</summary>
-    private Task DropAsync(string database) => RunAsync($"DROP DATABASE IF EXISTS \"{database}\" WITH (FORCE)", CancellationToken.None);
+    private static Task DropAsync(NpgsqlDataSource server, string database) =>
+        RunAsync(server, $"DROP DATABASE IF EXISTS \"{database}\" WITH (FORCE)", CancellationToken.None);
 
     [SuppressMessage("Security", "CA2100", Justification = "A database's name cannot be a parameter; ours has a-z, 0-9 and _ alone.")]
-    private async Task RunAsync(string sql, CancellationToken cancellationToken)
+    private static async Task RunAsync(NpgsqlDataSource server, string sql, CancellationToken cancellationToken)
     {
-        await using var command = _server.CreateCommand(sql);
+        await using var command = server.CreateCommand(sql);
         await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 

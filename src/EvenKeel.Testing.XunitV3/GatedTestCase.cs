@@ -112,7 +112,7 @@ internal sealed class GatedTestCase : IXunitTestCase, ISelfExecutingXunitTestCas
             if (message is ITestStarting starting)
             {
                 _name = starting.TestDisplayName;
-                run.BeginTest(_name);
+                run.BeginTest(starting.TestUniqueID, _name);
             }
             else if (message is ITestFailed failed)
             {

@@ -40,9 +40,9 @@ public static class KafkaKit
 
     /// <summary>This worker's topic: made once, used again by the next tests, another one after a failing test.</summary>
     /// <param name="name">What the test calls it.</param>
-    /// <param name="partitions">For the first call.</param>
+    /// <param name="partitions">Exactly so many; absent: as many as were asked for last by this name, 1 at first.</param>
     /// <returns>The name that the broker knows.</returns>
-    public static Task<string> TopicAsync(string name, int partitions = 1) =>
+    public static Task<string> TopicAsync(string name, int? partitions = null) =>
         Worker.TopicAsync(name, partitions, TestContext.Current.CancellationToken);
 
     /// <summary>The group that goes with a topic, for the service under test.</summary>

@@ -21,6 +21,7 @@ internal sealed class KitRun : IAsyncDisposable
     private readonly SemaphoreSlim? _kafkaTests;
     private readonly ConcurrentDictionary<string, Lazy<WorkerHold>> _holds = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, bool> _failed = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> _ended = new(StringComparer.Ordinal);
 
     private KitRun(KitOptions options)
     {
@@ -44,15 +45,24 @@ internal sealed class KitRun : IAsyncDisposable
     public TestRun Run { get; }
 
     /// <summary>The worker of the collection, or of the test, that asks; leased with the first question.</summary>
+    /// <exception cref="InvalidOperationException">No test asks, or one that has ended.</exception>
     public TestWorker Worker
     {
         get
         {
             var context = TestContext.Current;
+
+            // Another worker would be no help: whoever asks would look at topics that nobody writes to.
+            if (context.TestAssembly is null)
+                throw new InvalidOperationException(
+                    "The kit was asked where no test is known, such as on a client's callback thread or a thread of your own: ask for "
+                    + "topics, groups and consumers in the test or its fixture, and hand them over.");
             var collection = context.TestCollection?.UniqueID ?? OutsideCollections;
             var test = context.Test;
             var key = Options.WorkerPerTest && test is not null ? test.UniqueID : collection;
-            var hold = _holds.GetOrAdd(key, _ => new Lazy<WorkerHold>(() => new WorkerHold(Run.LeaseWorker()))).Value;
+            if (test is not null)
+                ThrowIfEnded(test.UniqueID, test.TestDisplayName);
+            var hold = _holds.GetOrAdd(key, _ => new Lazy<WorkerHold>(() => new WorkerHold(this, Run.LeaseWorker()))).Value;
             if (test is not null)
                 hold.Begin(test.UniqueID, test.TestDisplayName);
             return hold.Worker;
@@ -95,8 +105,11 @@ internal sealed class KitRun : IAsyncDisposable
         {
             if (_kafkaTests is not null)
             {
-                await _kafkaTests.WaitAsync(cancellationToken);
-                isCounted = true;
+                isCounted = await _kafkaTests.WaitAsync(Options.GateLimit, cancellationToken);
+                if (!isCounted)
+                    throw new TimeoutException(
+                        $"'{testCase.TestCaseDisplayName}' did not get its turn within {Options.GateLimit}: "
+                        + $"{Options.MaxKafkaTestsAtOnce} Kafka tests (MaxKafkaTestsAtOnce) are running all that time.");
             }
             await Run.ClusterAsync(cancellationToken);
             return new Turn(claimed, isCounted ? _kafkaTests : null);
@@ -108,8 +121,9 @@ internal sealed class KitRun : IAsyncDisposable
         }
     }
 
-    public void BeginTest(string test)
+    public void BeginTest(string id, string test)
     {
+        _ended.TryRemove(id, out _); // Some test cases run their test again.
         if (Options.OnLeaks != LeakAnswer.Ignore)
             Run.Leaks.Begin(test);
     }
@@ -117,9 +131,8 @@ internal sealed class KitRun : IAsyncDisposable
     /// <summary>The last message of a test, its disposal included.</summary>
     public void LookForLeaks(string test)
     {
-        if (Options.OnLeaks == LeakAnswer.Ignore)
-            return;
-        foreach (var leak in Run.Leaks.End(test, Options.LooksForLeaksAfterEachTest))
+        var ownLeaks = Run.Leaks.End(test, Options.LooksForLeaksAfterEachTest);
+        foreach (var leak in Options.OnLeaks == LeakAnswer.Ignore ? [] : ownLeaks)
             Tell($"still open at the end of its test: {leak}");
     }
 
@@ -128,6 +141,7 @@ internal sealed class KitRun : IAsyncDisposable
     public void EndTest(string collection, string test)
     {
         var hasFailed = _failed.TryRemove(test, out _);
+        _ended[test] = true;
         if (_holds.TryGetValue(collection, out var ofCollection))
             ofCollection.Value.End(test, hasFailed);
         if (!_holds.TryRemove(test, out var ofTest))
@@ -159,6 +173,14 @@ internal sealed class KitRun : IAsyncDisposable
             Tell($"left behind: {leak}");
     }
 
+    private void ThrowIfEnded(string id, string name)
+    {
+        if (_ended.ContainsKey(id))
+            throw new InvalidOperationException(
+                $"'{name}' has ended, and something that it left running asks the kit on. Await all that a test starts, and end it with "
+                + "TestContext.Current.CancellationToken, which also a time-out cancels.");
+    }
+
     private static bool Has<T>(MemberInfo member)
         where T : Attribute => member.IsDefined(typeof(T), inherit: true);
 
@@ -177,7 +199,7 @@ internal sealed class KitRun : IAsyncDisposable
     }
 
     /// <summary>A worker in the hands of a collection, and the test that runs on it.</summary>
-    private sealed class WorkerHold(TestWorker worker)
+    private sealed class WorkerHold(KitRun run, TestWorker worker)
     {
         private readonly Lock _gate = new();
 
@@ -192,6 +214,7 @@ internal sealed class KitRun : IAsyncDisposable
             {
                 if (_test?.Id == id)
                     return;
+                run.ThrowIfEnded(id, name);
                 _test = (id, worker.BeginTest(name));
             }
         }

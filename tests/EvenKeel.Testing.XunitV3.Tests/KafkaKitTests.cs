@@ -66,6 +66,38 @@ public sealed class KafkaKitTests
         Assert.Equal(2, folder.Read(nameof(FailingSuite)).Distinct().Count());
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_class_has_one_worker_with_its_fixture_or_each_of_its_tests_another(bool isPerTest)
+    {
+        using var folder = new NotesFolder();
+        (string, string)[] settings = isPerTest ? [(KitSetup.PerTest, "1")] : [];
+        await using var child = ChildProcess.StartClasses([typeof(FixtureSuite)], [(NotesFolder.Setting, folder.Path), .. settings]);
+
+        await child.EndAsync();
+
+        // The fixture's is the first; it keeps it as long as the class runs.
+        var workers = folder.Read(nameof(FixtureSuite));
+        Assert.Equal(3, workers.Length);
+        Assert.Equal(isPerTest ? 0 : 2, workers[1..].Count(worker => worker == workers[0]));
+    }
+
+    [Fact]
+    public async Task Tests_that_use_the_kit_wrongly_are_told_so_and_harm_no_other()
+    {
+        using var folder = new NotesFolder();
+        await using var child = ChildProcess.StartClasses([typeof(WrongUseSuite)], (NotesFolder.Setting, folder.Path));
+
+        var output = await child.EndAsync(exitCode: 2);
+
+        Assert.Contains("timed out after 300", output, StringComparison.Ordinal);
+        Assert.Contains("succeeded: 4", output, StringComparison.Ordinal);
+        var topics = folder.Read(nameof(WrongUseSuite));
+        Assert.Equal(topics[0] + "-f1", topics[1]);
+        Assert.Single(topics[1..].Distinct());
+    }
+
     [Fact]
     public async Task A_test_that_needed_a_retry_is_reported_as_unstable_and_a_failed_tests_folder_stays()
     {

@@ -12,6 +12,7 @@ internal sealed class KitSetup : IKitSetup
     public const string PerTest = "TEST_WORKER_PER_TEST";
     public const string FailsOnLeaks = "TEST_FAILS_ON_LEAKS";
     public const string KafkaTestsAtOnce = "TEST_KAFKA_TESTS_AT_ONCE";
+    public const string GateLimitMs = "TEST_GATE_LIMIT_MS";
 
     public KitOptions Configure() => new()
     {
@@ -20,5 +21,8 @@ internal sealed class KitSetup : IKitSetup
         LooksForLeaksAfterEachTest = Environment.GetEnvironmentVariable(FailsOnLeaks) is "exactly",
         WorkerPerTest = Environment.GetEnvironmentVariable(PerTest) is not null,
         MaxKafkaTestsAtOnce = Environment.GetEnvironmentVariable(KafkaTestsAtOnce) is { } text ? int.Parse(text, null) : int.MaxValue,
+        GateLimit = Environment.GetEnvironmentVariable(GateLimitMs) is { } limit
+            ? TimeSpan.FromMilliseconds(int.Parse(limit, null))
+            : new KitOptions().GateLimit,
     };
 }

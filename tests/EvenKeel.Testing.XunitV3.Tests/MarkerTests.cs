@@ -2,6 +2,7 @@ using System.Globalization;
 using EvenKeel.Testing.Isolation;
 using EvenKeel.Testing.Synchronization;
 using EvenKeel.Testing.Tests;
+using EvenKeel.Testing.Workers;
 using Xunit;
 
 namespace EvenKeel.Testing.XunitV3.Tests;
@@ -9,6 +10,8 @@ namespace EvenKeel.Testing.XunitV3.Tests;
 /// <summary>Suites of markers in a child process; each test notes when it begins and ends, and the notes are what is looked at.</summary>
 public sealed class MarkerTests
 {
+    private const string LeasesVariable = "EVENKEEL_TESTING_LEASES";
+
     [Fact]
     public async Task Serial_tests_run_alone_and_tests_of_one_kind_one_after_the_other()
     {
@@ -49,10 +52,43 @@ public sealed class MarkerTests
             one => Assert.DoesNotContain(Beside(one, spans), other => other.Name == nameof(OtherKafkaSuite)));
     }
 
+    [Fact]
+    public async Task A_Kafka_test_that_gets_no_turn_fails_and_says_why()
+    {
+        using var folder = new NotesFolder();
+        await using var child = ChildProcess.StartClasses(
+            [typeof(KafkaSuite), typeof(OtherKafkaSuite)], ["--max-threads", "2"],
+            (NotesFolder.Setting, folder.Path), (KitSetup.KafkaTestsAtOnce, "1"), (KitSetup.GateLimitMs, "1"));
+
+        Assert.Contains("1 Kafka tests (MaxKafkaTestsAtOnce) are running", await child.EndAsync(exitCode: 2), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_resource_that_is_marked_so_is_kept_from_other_processes()
+    {
+        using var folder = new NotesFolder();
+        await using var here = new TestRun(new TestRunOptions { LeaseDirectory = folder.Path });
+        using var held = await here.Gates.EnterAsync(
+            [new ResourceClaim("catalogue", Access.Read, AcrossProcesses: true)], "here", TimeSpan.FromSeconds(30),
+            TestContext.Current.CancellationToken);
+        await using var child = ChildProcess.StartClasses(
+            [typeof(WriterSuite)],
+            (NotesFolder.Setting, folder.Path), (LeasesVariable, folder.Path), (KitSetup.GateLimitMs, "100"));
+
+        var output = await child.EndAsync(exitCode: 2);
+
+        // Of its two tests the one that claims it in its own process alone passes.
+        Assert.Contains("another process has it", output, StringComparison.Ordinal);
+        Assert.Contains("failed: 1", output, StringComparison.Ordinal);
+        Assert.Single(folder.Read(nameof(WriterSuite)));
+    }
+
     private static async Task<List<Span>> RunAsync(Type[] suites, params (string Name, string Value)[] settings)
     {
         using var folder = new NotesFolder();
-        await using var child = ChildProcess.StartClasses(suites, [(NotesFolder.Setting, folder.Path), .. settings]);
+
+        // All suites at once, if nothing keeps them apart.
+        await using var child = ChildProcess.StartClasses(suites, ["--max-threads", $"{suites.Length}"], [(NotesFolder.Setting, folder.Path), .. settings]);
         await child.EndAsync();
         return [.. suites.SelectMany(suite => folder.Read(suite.Name).Select(line => Span.Read(suite.Name, line)))];
     }
@@ -72,16 +108,14 @@ public sealed class MarkerTests
 
 internal static class Marked
 {
-    private static readonly TimeSpan Length = TimeSpan.FromMilliseconds(60);
-
     /// <summary>Long enough for another test to begin meanwhile, also on a busy machine.</summary>
-    public static readonly TimeSpan Long = TimeSpan.FromMilliseconds(400);
+    private static readonly TimeSpan Length = TimeSpan.FromMilliseconds(300);
 
     /// <summary>Takes its time, so that another test has the chance to run beside it.</summary>
-    public static async Task RunAsync(string suite, TimeSpan? length = null)
+    public static async Task RunAsync(string suite)
     {
         var start = TimeProvider.System.GetTimestamp();
-        using var timer = new PeriodicTimer(length ?? Length);
+        using var timer = new PeriodicTimer(Length);
         await timer.WaitForNextTickAsync(TestContext.Current.CancellationToken);
         NotesFolder.Note(suite, $"{start} {TimeProvider.System.GetTimestamp()}");
     }
@@ -158,14 +192,14 @@ public sealed class WriterSuite
 public sealed class KafkaSuite
 {
     [Fact(Explicit = true)]
-    public Task It_uses_Kafka_here() => Marked.RunAsync(nameof(KafkaSuite), Marked.Long);
+    public Task It_uses_Kafka_here() => Marked.RunAsync(nameof(KafkaSuite));
 }
 
 [KafkaTest]
 public sealed class OtherKafkaSuite
 {
     [Fact(Explicit = true)]
-    public Task It_uses_Kafka_here() => Marked.RunAsync(nameof(OtherKafkaSuite), Marked.Long);
+    public Task It_uses_Kafka_here() => Marked.RunAsync(nameof(OtherKafkaSuite));
 }
 
 internal static class Meeting

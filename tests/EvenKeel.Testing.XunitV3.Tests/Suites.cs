@@ -58,6 +58,91 @@ internal sealed class ByName : ITestCaseOrderer
         where TTestCase : notnull, ITestCase => [.. testCases.OrderBy(testCase => testCase.TestMethodName, StringComparer.Ordinal)];
 }
 
+/// <summary>Runs in a child process: notes the worker of its fixture, then those of its tests.</summary>
+public sealed class FixtureSuite : IClassFixture<FixtureSuite.Fixture>
+{
+    [Fact(Explicit = true)]
+    public void It_has_a_worker_here() => Note();
+
+    [Fact(Explicit = true)]
+    public void It_has_a_worker_again() => Note();
+
+    private static void Note() => NotesFolder.Note(nameof(FixtureSuite), $"{KafkaKit.Worker.Number}");
+
+    public sealed class Fixture
+    {
+        public Fixture()
+        {
+            // xunit makes it also where none of its tests is run.
+            if (Environment.GetEnvironmentVariable(NotesFolder.Setting) is not null)
+                Note();
+        }
+    }
+}
+
+/// <summary>Runs in a child process: what people do who have not read the page. The first test fails, no other.</summary>
+[TestCaseOrderer(typeof(ByName))]
+public sealed class WrongUseSuite
+{
+    private static readonly AsyncTestEvent Ended = new("the test that left it running has ended");
+    private static Task<string>? Left;
+
+    [Fact(Explicit = true, Timeout = 300)]
+    public async Task A_it_waits_for_a_record_that_never_comes_until_its_time_is_over() =>
+        await (await KafkaKit.ConsumerAsync(await SeeAsync())).ReceiveAsync(TimeSpan.FromMinutes(5));
+
+    [Fact(Explicit = true)]
+    public Task B_it_begins_anew_after_that() => ReceiveOwnAsync();
+
+    [Fact(Explicit = true)]
+    public async Task C_it_leaves_something_running()
+    {
+        await SeeAsync();
+        Left = LaterAsync();
+
+        static async Task<string> LaterAsync()
+        {
+            await Ended.WaitAsync(1, TimeSpan.FromSeconds(30));
+            return await KafkaKit.TopicAsync("orders");
+        }
+    }
+
+    [Fact(Explicit = true)]
+    public async Task D_what_a_test_before_left_running_is_refused_and_does_no_harm_here()
+    {
+        Ended.Set();
+        var refusal = await Assert.ThrowsAsync<InvalidOperationException>(() => Left!);
+        Assert.Contains("has ended, and something that it left running", refusal.Message, StringComparison.Ordinal);
+        await ReceiveOwnAsync();
+    }
+
+    [Fact(Explicit = true)]
+    public async Task E_a_thread_that_knows_no_test_is_refused()
+    {
+        Exception? refusal = null;
+        var thread = new Thread(() => refusal = Record.Exception(() => KafkaKit.Worker));
+        thread.UnsafeStart();
+        thread.Join();
+        Assert.Contains("where no test is known", Assert.IsType<InvalidOperationException>(refusal).Message, StringComparison.Ordinal);
+        await ReceiveOwnAsync();
+    }
+
+    private static async Task ReceiveOwnAsync()
+    {
+        var topic = await SeeAsync();
+        var consumer = await KafkaKit.ConsumerAsync(topic);
+        await KafkaKit.ProduceAsync(topic, "key", "own");
+        Assert.Equal("own", (await consumer.ReceiveAsync()).Value);
+    }
+
+    private static async Task<string> SeeAsync()
+    {
+        var topic = await KafkaKit.TopicAsync("orders");
+        NotesFolder.Note(nameof(WrongUseSuite), topic);
+        return topic;
+    }
+}
+
 /// <summary>Runs in a child process: passes at the second try.</summary>
 public sealed class UnstableSuite
 {

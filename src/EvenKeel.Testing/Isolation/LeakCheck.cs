@@ -63,7 +63,7 @@ public sealed class LeakCheck
             if (looksAtAll)
                 _sinceLook.Remove(test);
         }
-        return [.. LeakRegister.Leaks.Where(leak => leak.Kind == LeakKind.Client && leak.Test == test)];
+        return LeakRegister.ClientsOf(test);
     }
 
     /// <summary>What is left at the end of the run. What is about to go gets two seconds.</summary>

@@ -42,14 +42,28 @@ internal static class LeakRegister
 
     public static IReadOnlyList<Leak> Leaks => [.. Marks.Where(mark => mark.Key.IsOpen).Select(mark => mark.Value)];
 
+    /// <summary>
+    /// The clients of a test that are still open; those that are closed are forgotten, so that nothing is kept alive for the length of a
+    /// run. Only now are they asked: a client that its test disposes of at the moment of the question could end the process.
+    /// </summary>
+    public static IReadOnlyList<Leak> ClientsOf(string test)
+    {
+        var open = new List<Leak>();
+        foreach (var (mark, leak) in Marks.Where(mark => mark.Value.Kind == LeakKind.Client && mark.Value.Test == test))
+        {
+            if (mark.IsOpen)
+                open.Add(leak);
+            else
+                mark.Close();
+        }
+        return open;
+    }
+
     /// <param name="kind">What it is.</param>
     /// <param name="what">Its name.</param>
     /// <param name="isOpen">Asks the thing itself, for what does not tell when it is closed.</param>
     public static LeakMark Open(LeakKind kind, string what, Func<bool>? isOpen = null)
     {
-        // What was closed without a word is forgotten here, so that nothing is kept alive for the length of a run.
-        foreach (var closed in Marks.Keys.Where(known => !known.IsOpen))
-            closed.Close();
         var mark = new LeakMark(isOpen, Marks);
         Marks[mark] = new Leak(kind, what, CallingTest.Name);
         return mark;

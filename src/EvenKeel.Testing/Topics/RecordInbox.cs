@@ -33,6 +33,15 @@ internal sealed class RecordInbox
         }
     }
 
+    public bool IsOpen
+    {
+        get
+        {
+            lock (_gate)
+                return _isOpen;
+        }
+    }
+
     /// <summary>Completes with the next change; take it before looking.</summary>
     public Task Changed
     {

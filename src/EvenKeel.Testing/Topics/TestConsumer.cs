@@ -210,6 +210,9 @@ public sealed class TestConsumer
 
     private async Task AwaitAsync(Task signal, ReceiveWait wait, string what, CancellationToken cancellationToken)
     {
+        if (!_inbox.IsOpen)
+            throw new InvalidOperationException(
+                $"The consumer of {Topic} rests since the test that asked for it has ended: ask for it with ConsumerAsync in each test.");
         try
         {
             await signal.WaitAsync(wait.Left, cancellationToken).ConfigureAwait(false);

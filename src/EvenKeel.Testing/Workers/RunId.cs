@@ -55,7 +55,7 @@ internal sealed partial record RunId(string Text)
 
     public override string ToString() => Text;
 
-    [GeneratedRegex(".-w[0-9]+-([0-9a-z]{9})(?:-f[0-9]+)?$")]
+    [GeneratedRegex(".-w[0-9]+-([0-9a-z]{9})(?:-p[0-9]+)?(?:-f[0-9]+)?$")]
     private static partial Regex End();
 
     [GeneratedRegex(@"\G-consumer-w[0-9]+-([0-9a-z]{9})-.+-[0-9]+$")]

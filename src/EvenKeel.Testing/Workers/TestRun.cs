@@ -15,7 +15,7 @@ public sealed class TestRun : IAsyncDisposable
     private readonly RunFile _file;
     private readonly ConcurrentDictionary<int, TestWorker> _workers = new();
     private readonly ConcurrentDictionary<Task, string> _background = new();
-    private readonly ConcurrentQueue<(string What, Func<Task> Work)> _atEnd = new();
+    private readonly ConcurrentQueue<(string What, Func<Task> Work, bool IsBesideClients)> _atEnd = new();
     private readonly ConcurrentDictionary<string, Lazy<IDisposable>> _shared = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _starting = new(1);
     private readonly SemaphoreSlim _sweeping = new(1);
@@ -165,7 +165,8 @@ public sealed class TestRun : IAsyncDisposable
     /// <summary>Lets something be done at the end of the run, after the clients; what it throws is told and fails nothing.</summary>
     /// <param name="what">For the message.</param>
     /// <param name="work">Bounded by <see cref="TestRunOptions.StopLimit"/>.</param>
-    public void AtEnd(string what, Func<Task> work) => _atEnd.Enqueue((what, work));
+    /// <param name="isBesideClients">It needs no client of the run to be closed first, and does not wait for that.</param>
+    public void AtEnd(string what, Func<Task> work, bool isBesideClients = false) => _atEnd.Enqueue((what, work, isBesideClients));
 
     /// <summary>One client for the whole run, such as a service's producer: made once, in its turn, disposed of at the end.</summary>
     /// <typeparam name="T">The client's type.</typeparam>
@@ -231,22 +232,23 @@ public sealed class TestRun : IAsyncDisposable
 
     private async Task StopAsync()
     {
-        // 1. No worker is leased any more; what still runs beside the tests is waited for.
-        // 2. Clients go first: a topic that is deleted under a consumer would make it complain.
-        // 3. Topics, databases and the like go side by side, and with them the note that they have to be swept.
-        // 4. The cluster and the slots.
+        // 1. No worker is leased any more. What has nothing to do with Kafka, such as databases, goes beside all that follows.
+        // 2. Clients go first: a topic that is deleted under a consumer would make it complain. What still runs beside the tests is
+        //    waited for.
+        // 3. Topics and the like go side by side.
+        // 4. The cluster, the folders, and, if all is gone, the note that it has to be swept; then the slots.
+        var beside = EndAsync(isBesideClients: true);
         await SettleAsync(_workers.Values.SelectMany(worker => worker.CloseClients()), "Closing a consumer").ConfigureAwait(false);
         await SettleAsync(
             _shared.Values.Where(shared => shared.IsValueCreated).Select(shared => Task.Run(shared.Value.Dispose)),
             "Disposing of a shared client").ConfigureAwait(false);
         await SettleAsync([.. _background.Keys], "Work beside the tests").ConfigureAwait(false);
-        var isClean = true;
         if (_sweep is not null)
             AtEnd("Deleting the topics and groups of this run", () => _sweep.DeleteAllAsync(TopicsMade(), GroupsNamed()));
-        var endings = _atEnd.Select(ending => SettleAsync([Task.Run(ending.Work)], ending.What)).ToArray();
-        isClean &= (await Task.WhenAll(endings).ConfigureAwait(false)).All(ended => ended);
+        var isClean = await EndAsync(isBesideClients: false).ConfigureAwait(false);
         if (_cluster is { } cluster)
             await SettleAsync([cluster.DisposeAsync().AsTask()], "Stopping the cluster").ConfigureAwait(false);
+        isClean &= await beside.ConfigureAwait(false);
         Leaks.EndFiles();
         isClean &= await SettleAsync([Task.Run(_temps.Clear)], "Deleting temporary folders").ConfigureAwait(false);
         if (isClean)
@@ -255,6 +257,13 @@ public sealed class TestRun : IAsyncDisposable
             _file.Dispose();
         _ports.Dispose();
         _slots.Dispose();
+    }
+
+    private async Task<bool> EndAsync(bool isBesideClients)
+    {
+        var endings = _atEnd.Where(ending => ending.IsBesideClients == isBesideClients)
+            .Select(ending => SettleAsync([Task.Run(ending.Work)], ending.What)).ToArray();
+        return (await Task.WhenAll(endings).ConfigureAwait(false)).All(ended => ended);
     }
 
     /// <summary>What dead runs left on this machine's disk; a run that left nothing elsewhere is forgotten.</summary>
@@ -281,8 +290,6 @@ public sealed class TestRun : IAsyncDisposable
 
     private bool IsStale(RunId owner, List<RunFile> dead)
     {
-        if (owner == RunId)
-            return false;
         if (dead.Any(file => file.Run == owner))
             return true;
         return RunFile.StateOf(Folder, owner) switch

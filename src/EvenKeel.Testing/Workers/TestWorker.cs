@@ -21,8 +21,10 @@ public sealed class TestWorker
     // What the test calls a topic, by the broker's name; of all versions.
     private readonly ConcurrentDictionary<string, string> _called = new(StringComparer.Ordinal);
 
-    // Guarded by _making, one question at a time. Topics by what the test calls them, consumers by topic and mode.
-    private readonly Dictionary<string, string> _topics = new(StringComparer.Ordinal);
+    // Guarded by _making, one question at a time. Topics by what the test calls them and their partitions, how many partitions were asked
+    // for last by that name, consumers by topic and mode.
+    private readonly Dictionary<(string Name, int Partitions), string> _topics = [];
+    private readonly Dictionary<string, int> _lastPartitions = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Topic, ConsumeMode Mode), CachedConsumer> _consumers = [];
     private int _builtVersion;
     private long _clock;
@@ -103,25 +105,30 @@ public sealed class TestWorker
     /// every test.
     /// </summary>
     /// <param name="name">What the test calls it.</param>
-    /// <param name="partitions">For the first call.</param>
+    /// <param name="partitions">Exactly so many; absent: as many as were asked for last by this name, 1 at first.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The name that the broker knows.</returns>
-    public async Task<string> TopicAsync(string name, int partitions = 1, CancellationToken cancellationToken = default)
+    public async Task<string> TopicAsync(string name, int? partitions = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         await _making.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             var version = RenewIfFailed();
-            if (_topics.TryGetValue(name, out var known))
-                return known;
-            var topic = _names.Topic(name, version);
-            var cluster = await _run.ClusterAsync(cancellationToken).ConfigureAwait(false);
-            await cluster.Broker.CreateTopicAsync(topic, partitions, cancellationToken).ConfigureAwait(false);
-            lock (_gate)
-                _topicsMade.Add(topic);
-            _called[topic] = name;
-            return _topics[name] = topic;
+            var count = partitions ?? _lastPartitions.GetValueOrDefault(name, 1);
+            if (!_topics.TryGetValue((name, count), out var topic))
+            {
+                // A test that asks for other partitions than one before gets them, whichever of the two came first.
+                topic = _names.Topic(name, version, _topics.Keys.Any(known => known.Name == name) ? count : null);
+                var cluster = await _run.ClusterAsync(cancellationToken).ConfigureAwait(false);
+                await cluster.Broker.CreateTopicAsync(topic, count, cancellationToken).ConfigureAwait(false);
+                lock (_gate)
+                    _topicsMade.Add(topic);
+                _called[topic] = name;
+                _topics[(name, count)] = topic;
+            }
+            _lastPartitions[name] = count;
+            return topic;
         }
         finally
         {
@@ -238,6 +245,7 @@ public sealed class TestWorker
             return version;
         _builtVersion = version;
         _topics.Clear();
+        _lastPartitions.Clear();
         foreach (var key in _consumers.Keys.ToArray())
             Close(key);
         return version;

@@ -85,6 +85,24 @@ public sealed class FileTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_run_that_dies_while_others_are_swept_is_stale_and_this_one_never()
+    {
+        await using var run = _runs.Start();
+        var dying = RunId.New(TimeProvider.System);
+        bool[] stale = [];
+
+        await run.SweepAsync("a server", async isStale =>
+        {
+            stale = [isStale(dying.Text), isStale(run.Id)];
+            await File.WriteAllTextAsync(Path.Combine(_runs.Folder, $"run-{dying}.lock"), "a server\n", Cancellation);
+            stale = [.. stale, isStale(dying.Text), isStale(run.Id)];
+        });
+
+        // Without its file it could be a run of another machine, and is young.
+        Assert.Equal([false, false, true, false], stale);
+    }
+
+    [Fact]
     public async Task A_sweep_that_fails_at_first_is_tried_again_at_the_end_and_told_if_it_fails_then()
     {
         var dead = RunId.New(TimeProvider.System);

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using EvenKeel.Testing.Isolation;
+using EvenKeel.Testing.Synchronization;
 using EvenKeel.Testing.Tests.Workers;
 using EvenKeel.Testing.Workers;
 using Xunit;
@@ -35,6 +36,18 @@ public sealed class PortLeaseTests : IAsyncLifetime
         foreach (var lease in leases)
             lease.Dispose();
         using var free = LeaseFile.TryTake(LockOf(leases.First().Port));
+        Assert.NotNull(free);
+    }
+
+    [Fact]
+    public async Task Ports_that_nobody_gave_back_are_free_when_the_run_has_ended()
+    {
+        var run = _runs.Start();
+        var port = run.LeasePort().Port;
+
+        await run.DisposeAsync();
+
+        using var free = LeaseFile.TryTake(LockOf(port));
         Assert.NotNull(free);
     }
 
@@ -80,7 +93,7 @@ public sealed class PortLeaseTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Processes_that_lease_at_once_and_one_that_is_killed_share_no_port_and_leave_none()
+    public async Task Processes_that_lease_at_once_share_no_port_and_leave_none_whether_they_end_or_are_killed()
     {
         await LeaseFromProcessesAsync(processes: 2, ports: 200);
     }
@@ -92,23 +105,31 @@ public sealed class PortLeaseTests : IAsyncLifetime
     }
 
     [Fact(Explicit = true)]
-    public async Task Child_leases_ports_until_it_is_killed()
+    public async Task Child_leases_ports_until_it_is_told_to_end()
     {
         var parts = ChildProcess.Setting(ChildSetting).Split(' ');
         var folder = ChildProcess.Setting(FolderSetting);
         await using var run = new TestRun(_runs.Options() with { LeaseDirectory = folder });
+        ChildProcess.WriteFile(Path.Combine(folder, $"ready-{parts[0]}"), []);
+        await FileAsync("begin");
         var leases = Enumerable.Range(0, int.Parse(parts[1], CultureInfo.InvariantCulture)).Select(_ => run.LeasePort()).ToList();
         ChildProcess.WriteFile(
             Path.Combine(folder, $"child-{parts[0]}"), leases.Select(lease => lease.Port.ToString(CultureInfo.InvariantCulture)));
-        await Task.Delay(Timeout.Infinite, Cancellation);
+        await FileAsync("end");
+
+        Task FileAsync(string name) =>
+            WaitFor.ConditionAsync(() => File.Exists(Path.Combine(folder, name)), $"the file {name}", within: TimeSpan.FromMinutes(5));
     }
 
     private async Task LeaseFromProcessesAsync(int processes, int ports)
     {
         var children = Enumerable.Range(0, processes).Select(i => ChildProcess.Start<PortLeaseTests>(
-            nameof(Child_leases_ports_until_it_is_killed), (FolderSetting, _runs.Folder), (ChildSetting, $"{i} {ports}"))).ToList();
+            nameof(Child_leases_ports_until_it_is_told_to_end), (FolderSetting, _runs.Folder), (ChildSetting, $"{i} {ports}"))).ToList();
         try
         {
+            for (var i = 0; i < processes; i++)
+                await children[i].ReadFileAsync(Path.Combine(_runs.Folder, $"ready-{i}"));
+            ChildProcess.WriteFile(Path.Combine(_runs.Folder, "begin"), []);
             var leased = new List<string>();
             for (var i = 0; i < processes; i++)
                 leased.AddRange(await children[i].ReadFileAsync(Path.Combine(_runs.Folder, $"child-{i}")));
@@ -116,8 +137,12 @@ public sealed class PortLeaseTests : IAsyncLifetime
             Assert.Equal(leased.Count, leased.Distinct().Count());
             Assert.All(leased, port => Assert.Null(LeaseFile.TryTake(LockOf(int.Parse(port, CultureInfo.InvariantCulture)))));
 
-            foreach (var child in children)
+            // Every other one is killed, the others end their run.
+            foreach (var child in children.Where((_, i) => i % 2 == 0))
                 await child.KillAsync();
+            ChildProcess.WriteFile(Path.Combine(_runs.Folder, "end"), []);
+            foreach (var child in children.Where((_, i) => i % 2 == 1))
+                await child.EndAsync();
 
             foreach (var port in leased)
             {

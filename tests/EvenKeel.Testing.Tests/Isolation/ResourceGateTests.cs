@@ -1,5 +1,7 @@
 using EvenKeel.Testing.Isolation;
+using EvenKeel.Testing.Synchronization;
 using EvenKeel.Testing.Tests.Workers;
+using EvenKeel.Testing.Workers;
 using Xunit;
 using static EvenKeel.Testing.Tests.Workers.Runs;
 
@@ -91,6 +93,36 @@ public sealed class ResourceGateTests : IAsyncLifetime
         }
         using var one = await here.Gates.EnterAsync([reading], "here", Short, Cancellation);
         using var two = await there.Gates.EnterAsync([reading], "there", Short, Cancellation);
+    }
+
+    [Fact]
+    public async Task A_writer_across_processes_that_waits_for_readers_lets_no_new_ones_in()
+    {
+        await using var one = _runs.Start();
+        await using var two = _runs.Start();
+        await using var three = _runs.Start();
+        var writing = new ResourceClaim("a", Access.Write, AcrossProcesses: true);
+        var reading = writing with { Access = Access.Read };
+        var reader = await one.Gates.EnterAsync([reading], "the reader", Long, Cancellation);
+        var writer = two.Gates.EnterAsync([writing], "the writer", Long, Cancellation);
+        await WaitFor.ConditionAsync(() => IsHeld(Directory.EnumerateFiles(_runs.Folder, "resource-*-door.lock")), "the writer at the door");
+
+        await Assert.ThrowsAsync<TimeoutException>(() => three.Gates.EnterAsync([reading], "who comes later", Short, Cancellation));
+
+        reader.Dispose();
+        (await writer).Dispose();
+        (await three.Gates.EnterAsync([reading], "who comes later", Long, Cancellation)).Dispose();
+
+        static bool IsHeld(IEnumerable<string> files)
+        {
+            foreach (var file in files)
+            {
+                using var lease = LeaseFile.TryTake(file);
+                if (lease is null)
+                    return true;
+            }
+            return false;
+        }
     }
 
     private static ResourceClaim Read(string resource) => new(resource, Access.Read);

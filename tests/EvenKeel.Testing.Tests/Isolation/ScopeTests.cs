@@ -46,12 +46,18 @@ public sealed class ScopeTests
     }
 
     [Fact]
-    public async Task The_current_folder_is_put_back_when_its_scope_ends()
+    public async Task The_current_folder_is_one_tests_at_a_time_and_put_back_when_its_scope_ends()
     {
         var before = Environment.CurrentDirectory;
         var folder = Directory.CreateTempSubdirectory();
+        Task<CurrentDirectoryScope> waiting;
         using (await CurrentDirectoryScope.ChangeAsync(folder.FullName))
+        {
             Assert.Equal(folder.FullName, Environment.CurrentDirectory);
+            waiting = CurrentDirectoryScope.ChangeAsync(Path.GetTempPath());
+            Assert.False(waiting.IsCompleted);
+        }
+        (await waiting).Dispose();
         Assert.Equal(before, Environment.CurrentDirectory);
         folder.Delete();
     }

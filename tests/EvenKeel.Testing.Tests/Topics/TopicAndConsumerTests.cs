@@ -80,11 +80,51 @@ public sealed class TopicAndConsumerTests(ITestOutputHelper output) : IAsyncLife
         Assert.Equal($"test-consumer-w{failing.Number}-{run.Id}-orders-1", failing.GroupFor(fresh));
         var renewed = await failing.ConsumerAsync(fresh, cancellationToken: Cancellation);
         Assert.NotSame(consumers.Failing, renewed);
+        Assert.NotSame(consumers.Failing, await failing.ConsumerAsync(topics.Failing, cancellationToken: Cancellation));
         await SendAsync(run, fresh, "after the failure");
         Assert.Equal("after the failure", (await renewed.ReceiveAsync()).Value);
         next.End(hasFailed: false);
         Assert.Equal(topics.Other, await other.TopicAsync("orders", 1, Cancellation));
         Assert.Same(consumers.Other, await other.ConsumerAsync(topics.Other, cancellationToken: Cancellation));
+    }
+
+    [Fact]
+    public async Task A_topic_has_the_partitions_that_a_test_asks_for_whatever_was_asked_before_it()
+    {
+        await using var run = _runs.Start();
+        var worker = run.LeaseWorker();
+        var one = await worker.TopicAsync("orders", cancellationToken: Cancellation);
+        var four = await worker.TopicAsync("orders", 4, Cancellation);
+        Assert.Equal($"{one}-p4", four);
+        Assert.Equal(four, await worker.TopicAsync("orders", cancellationToken: Cancellation));
+        Assert.Equal(one, await worker.TopicAsync("orders", 1, Cancellation));
+        Assert.Equal(one, await worker.TopicAsync("orders", cancellationToken: Cancellation));
+        Assert.True(RunId.TryOfTopic("test", four, out var owner) && owner.Text == run.Id);
+
+        var consumer = await worker.ConsumerAsync(four, cancellationToken: Cancellation);
+        for (var i = 0; i < 20; i++)
+            await SendAsync(run, four, $"{i}", key: $"key {i}");
+        Assert.Equal([0, 1, 2, 3], (await consumer.ReceiveAsync(20)).Select(record => record.Partition).Distinct().Order());
+
+        worker.BeginTest("a failing test").End(hasFailed: true);
+        Assert.Equal($"test-orders-w0-{run.Id}-f1", await worker.TopicAsync("orders", 4, Cancellation));
+    }
+
+    [Fact]
+    public async Task A_consumer_that_a_test_before_asked_for_is_refused_at_once()
+    {
+        await using var run = _runs.Start();
+        var worker = run.LeaseWorker();
+        var topic = await worker.TopicAsync("orders", 1, Cancellation);
+        var test = worker.BeginTest("who asks");
+        var consumer = await worker.ConsumerAsync(topic, cancellationToken: Cancellation);
+        var waiting = consumer.ReceiveAsync(TimeSpan.FromMinutes(5));
+
+        test.End(hasFailed: false);
+
+        var refusal = await Assert.ThrowsAsync<InvalidOperationException>(() => waiting);
+        Assert.Contains("ask for it with ConsumerAsync in each test", refusal.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => consumer.ReceiveAsync(TimeSpan.FromMinutes(5)));
     }
 
     [Fact]

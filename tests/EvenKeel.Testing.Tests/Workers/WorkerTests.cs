@@ -129,6 +129,27 @@ public sealed class WorkerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_needs_no_client_to_be_closed_ends_beside_the_clients_and_all_else_after_them()
+    {
+        await using var run = new TestRun(_runs.Options() with { StopLimit = TimeSpan.FromSeconds(30) });
+        using var isBeside = new ManualResetEventSlim();
+        var isClosed = false;
+        run.SharedClient("service", () => new Closing(() =>
+        {
+            isBeside.Wait(Cancellation);
+            isClosed = true;
+        }));
+        var wasClosed = false;
+        run.AtEnd("databases", () => Task.Run(isBeside.Set), isBesideClients: true);
+        run.AtEnd("a registry that the service asks", () => Task.FromResult(wasClosed = isClosed));
+
+        await run.DisposeAsync();
+
+        Assert.True(wasClosed);
+        Assert.Empty(_runs.Told);
+    }
+
+    [Fact]
     public void Options_that_cannot_be_used_are_all_named_with_their_values()
     {
         var refusal = Assert.Throws<ArgumentException>(() => new TestRun(_runs.Options() with
@@ -236,6 +257,11 @@ public sealed class WorkerTests : IAsyncLifetime
         test.End(hasFailed: true);
         await consumer.CloseAsync();
         return consumer.Group;
+    }
+
+    private sealed class Closing(Action close) : IDisposable
+    {
+        public void Dispose() => close();
     }
 
     private static RunId RunIdOf(TimeSpan age) => RunId.New(new FixedTime(TimeProvider.System.GetUtcNow() - age));
