@@ -27,6 +27,12 @@ internal sealed class GroupRun(IBroker broker, string protocol, int seed)
 
     public GroupHistory History { get; } = new();
 
+    private static TimeSpan TimeToLeave => TimeSpan.FromSeconds(20);
+
+    // A member that did not take its leave keeps its partitions for a session. That of the consumer protocol is the broker's, 45 s unless
+    // somebody set it: longer than this run waits.
+    private TimeSpan ShortTime => protocol == Consumers.Consumer ? TimeToLeave : TimeSpan.Zero;
+
     public async Task RunAsync(TimeSpan length, CancellationToken cancellation)
     {
         await broker.CreateTopicAsync(_topic, Partitions, cancellation);
@@ -49,7 +55,7 @@ internal sealed class GroupRun(IBroker broker, string protocol, int seed)
                 members.Remove(leaver);
 
                 // Sometimes without the time to end well: work in hand is given up.
-                await leaver.StopAsync(_random.Next(2) == 0 ? TimeSpan.FromSeconds(3) : TimeSpan.Zero, cancellation);
+                await leaver.StopAsync(_random.Next(2) == 0 ? TimeToLeave : ShortTime, cancellation);
             }
         }
         await stop.CancelAsync();
