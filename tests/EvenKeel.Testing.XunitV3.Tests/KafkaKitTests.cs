@@ -91,11 +91,10 @@ public sealed class KafkaKitTests
 
         var output = await child.EndAsync(exitCode: 2);
 
-        Assert.Contains("timed out after 300", output, StringComparison.Ordinal);
+        Assert.Contains("timed out after 1000", output, StringComparison.Ordinal);
         Assert.Contains("succeeded: 4", output, StringComparison.Ordinal);
-        var topics = folder.Read(nameof(WrongUseSuite));
-        Assert.Equal(topics[0] + "-f1", topics[1]);
-        Assert.Single(topics[1..].Distinct());
+        var topic = Assert.Single(folder.Read(nameof(WrongUseSuite)).TakeLast(4).Distinct());
+        Assert.EndsWith("-f1", topic, StringComparison.Ordinal);
     }
 
     [Fact]
