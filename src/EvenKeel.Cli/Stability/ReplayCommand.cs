@@ -95,7 +95,7 @@ internal static class ReplayCommand
         "crash" => run.Outcome == RunOutcome.Crash ? run.Explanation : null,
         "hang" => run.Outcome == RunOutcome.Hang ? run.Explanation : null,
         "leak" => run.Leaks.Count > 0 ? string.Join("; ", run.Leaks.Select(leak => $"{leak.Kind}: {leak.What}")) : null,
-        "slow-teardown" => run.TeardownSeconds > Experiments.RemainsExperiment.SlowSeconds ? $"{run.TeardownSeconds:0.0} s to end" : null,
+        "slow-teardown" => Experiments.RemainsExperiment.IsSlow(run) ? $"{run.TeardownSeconds:0.0} s to end" : null,
         _ => test >= 0 && run.Outcomes[test] == TestOutcome.Failed
             ? $"{run.Failures.GetValueOrDefault(test)?.Message}\n{run.Failures.GetValueOrDefault(test)?.Stack}"
             : null,

@@ -62,7 +62,8 @@ internal static class StabilityCommand
         catch (Exception cannot) when (cannot is IOException or UnauthorizedAccessException)
         {
             // A full disk, a folder that went away: nothing is known of the suite, and that is no instability.
-            await console.Error.WriteLineAsync($"The results cannot be kept: {cannot.Message} Make room, or name another folder with --out.");
+            await console.Error.WriteLineAsync(
+                $"The results cannot be kept: {cannot.Message} Make room, or name another folder with --out.");
             return StabilityReport.ExitNotRun;
         }
         await console.Output.WriteLineAsync(VerdictText.Of(report, options.OutputFolder));

@@ -30,9 +30,10 @@ internal sealed partial class RemainsExperiment(Lab lab, Investigation investiga
         // 1. What the level runs showed, before anything else is run.
         var runs = lab.LevelRuns.Where(run => run.Outcome is RunOutcome.Passed or RunOutcome.Failed or RunOutcome.Infrastructure).ToList();
         var stuck = lab.LevelRuns.Where(IsStuck).ToList();
-        var seconds = runs.Where(run => !run.Spec.Conditions.IsLoaded).Select(run => run.TeardownSeconds).ToList();
-        var isSlow = Statistics.Median(seconds) > SlowSeconds || seconds.Count(each => each > SlowSeconds) >= 2 || stuck.Count > 0;
-        Teardown = new(isSlow, Statistics.Median(seconds), runs.Select(run => run.TeardownSeconds).Append(0).Max(),
+        var unloaded = runs.Where(run => !run.Spec.Conditions.IsLoaded).ToList();
+        var slow = unloaded.Count(IsSlow);
+        var isSlow = slow >= 2 || slow * 2 > unloaded.Count || stuck.Count > 0;
+        Teardown = new(isSlow, Statistics.Median(unloaded.Select(run => run.TeardownSeconds)), runs.Select(run => run.TeardownSeconds).Append(0).Max(),
             isSlow ? [.. runs.Concat(stuck).SelectMany(run => run.HeldBy).Distinct().Take(10)] : []);
         var leaks = runs.SelectMany(run => run.Leaks.Select(Key).Distinct()).GroupBy(leak => leak)
             .Where(group => group.Count() >= Math.Min(2, runs.Count))
@@ -49,7 +50,7 @@ internal sealed partial class RemainsExperiment(Lab lab, Investigation investiga
 
     private async Task FindSlowAsync(bool stuck, CancellationToken cancellation)
     {
-        bool Shows(RunRecord run) => IsStuck(run) || run.TeardownSeconds > SlowSeconds;
+        bool Shows(RunRecord run) => IsStuck(run) || IsSlow(run);
         var culprits = await CulpritsAsync(Shows, cancellation);
         foreach (var (test, shown) in culprits)
         {
@@ -124,6 +125,12 @@ internal sealed partial class RemainsExperiment(Lab lab, Investigation investiga
     }
 
     private List<int> Candidates() => [.. Enumerable.Range(0, lab.Catalogue.Count).Where(test => !lab.LeftOut.Contains(test))];
+
+    /// <summary>
+    /// Whether its process took long to end: longer than to begin as well, unless something is seen to hold it. A busy machine is slow at both.
+    /// </summary>
+    public static bool IsSlow(RunRecord run) => run.TeardownSeconds > SlowSeconds
+        && (run.HeldBy.Count > 0 || run.Started.Count == 0 || run.TeardownSeconds > run.Started.Min(test => run.StartSeconds[test]));
 
     private static bool IsStuck(RunRecord run) => run.Outcome == RunOutcome.Hang && run.Running.Count == 0 && run.Missing.Count == 0;
 

@@ -26,8 +26,8 @@ internal interface ITestHost
     /// <summary>The command that lists the tests; a host that needs two lists is asked for the full names first.</summary>
     HostCommand? List(RunFolder folder, bool fullNames);
 
-    /// <summary>What the listing said.</summary>
-    IReadOnlyList<TestCase> ReadList(string output, RunFolder folder);
+    /// <summary>What the listing said, by its lines.</summary>
+    IReadOnlyList<TestCase> ReadList(IReadOnlyList<string> output, RunFolder folder);
 
     /// <summary>The command that runs what the specification says.</summary>
     HostCommand Run(RunSpec spec, Catalogue catalogue, RunFolder folder);

@@ -48,10 +48,10 @@ internal sealed class VsTestHost(TestAssembly assembly, string? filter) : ITestH
         return new("dotnet", arguments, OrderIn(folder, []));
     }
 
-    public IReadOnlyList<TestCase> ReadList(string output, RunFolder folder)
+    public IReadOnlyList<TestCase> ReadList(IReadOnlyList<string> output, RunFolder folder)
     {
-        var names = output.Split('\n').SkipWhile(line => !line.Contains("following Tests are available", StringComparison.Ordinal)).Skip(1)
-            .Where(line => line.StartsWith("    ", StringComparison.Ordinal)).Select(line => line[4..].TrimEnd('\r')).ToList();
+        var names = output.SkipWhile(line => !line.Contains("following Tests are available", StringComparison.Ordinal)).Skip(1)
+            .Where(line => line.StartsWith("    ", StringComparison.Ordinal)).Select(line => line[4..]).ToList();
         var fullNames = File.Exists(folder.Names) ? File.ReadAllLines(folder.Names) : [];
         var tests = VsTestNames.Join(names, fullNames);
         // NUnit runs a namespace as it does a class: together.

@@ -56,10 +56,10 @@ internal sealed record StabilityReport
             return [.. Runs.Where(run => run.Record.Outcome switch
             {
                 RunOutcome.Crash or RunOutcome.Hang => !endsProcesses || (run.Running.Count > 0 && !run.Running.Any(blamed.Contains)),
-                // A test that did not report is not explained by another one that failed. A framework may end a process that does not end by
-                // itself, with an exit code of its own.
+                // A test that did not report is not explained by another one that failed. A framework may end a process that does not
+                // end by itself, with an exit code of its own.
                 RunOutcome.Failed => run.Missing.Count > 0 || run.Record.Failures.Count == 0
-                    && !(Teardown.IsSlow && run.Record.TeardownSeconds > RemainsExperiment.SlowSeconds),
+                    && !(Teardown.IsSlow && RemainsExperiment.IsSlow(run.Record)),
                 _ => false,
             })];
         }

@@ -50,8 +50,10 @@ internal static class VerdictText
         };
     }
 
-    private static string Known(StabilityReport report) => report.Tests.Count(test => test.IsKnown && test.Verdict != TestVerdict.Stable) is
-        var known and > 0 ? $", but for {known} known," : "";
+    private static string Known(StabilityReport report) =>
+        report.Tests.Count(test => test.IsKnown && test.Verdict != TestVerdict.Stable) is var known and > 0
+            ? $", but for {known} known,"
+            : "";
 
     /// <summary>What the clean runs of the test with the fewest of them prove, so that it holds for every one.</summary>
     public static string Proven(StabilityReport report)

@@ -16,8 +16,12 @@ internal sealed record ProcessEnd(int ExitCode, bool TimedOut, double Seconds, I
 internal sealed class TestProcess(HostCommand command, RunFolder folder, TimeProvider time)
 {
     private const int KeptLetters = 200_000;
+
+    // What a pipe of the system holds.
+    private const int PipeBytes = 65_536;
     private const string MarkName = "EVENKEEL_RUN";
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan HoldAfter = TimeSpan.FromSeconds(1.5);
     private static readonly string[] Locale = ["LC_ALL", "LC_MESSAGES", "LANG"];
     private static readonly string? Setsid = FindOnPath("setsid");
@@ -45,8 +49,8 @@ internal sealed class TestProcess(HostCommand command, RunFolder folder, TimePro
         process.Start();
         process.StandardInput.Close();
         var readers = Task.WhenAll(
-            PumpAsync(process.StandardOutput, line => takeLine(line, time.GetElapsedTime(began).TotalSeconds)),
-            PumpAsync(process.StandardError, _ => false));
+            PumpAsync(process.StandardOutput.BaseStream, line => takeLine(line, time.GetElapsedTime(began).TotalSeconds)),
+            PumpAsync(process.StandardError.BaseStream, _ => false));
         var heldBy = new List<string>();
         var timedOut = false;
         try
@@ -97,18 +101,32 @@ internal sealed class TestProcess(HostCommand command, RunFolder folder, TimePro
         return holders.Count > 0 ? holders : ["a thread without a name, or a handler of the process's end"];
     }
 
-    private async Task PumpAsync(StreamReader reader, Func<string, bool> take)
+    // A suite writes some lines a test, each by itself: read as they come they would wake this process for every one, beside the tests on the
+    // same processors. A pause after each look lets them gather, far less than a pipe holds.
+    private async Task PumpAsync(Stream stream, Func<string, bool> take)
     {
-        while (await reader.ReadLineAsync() is { } line)
+        var lines = new LineSplitter(line =>
         {
-            if (take(line))
-                continue;
-            lock (_gate)
-            {
-                _output.AppendLine(line);
-                if (_output.Length > KeptLetters)
-                    _output.Remove(0, _output.Length - KeptLetters / 2);
-            }
+            if (!take(line))
+                Keep(line);
+        });
+        using var reader = new StreamReader(stream, Encoding.UTF8, detectEncodingFromByteOrderMarks: false, PipeBytes);
+        var letters = new char[PipeBytes];
+        while (await reader.ReadAsync(letters) is var count and > 0)
+        {
+            lines.Add(letters.AsSpan(0, count));
+            await Task.Delay(Gather, time);
+        }
+        lines.End();
+    }
+
+    private void Keep(string line)
+    {
+        lock (_gate)
+        {
+            _output.AppendLine(line);
+            if (_output.Length > KeptLetters)
+                _output.Remove(0, _output.Length - KeptLetters / 2);
         }
     }
 

@@ -106,12 +106,12 @@ internal sealed class TestRunner(ITestHost host, string rawFolder, TimeSpan time
             {
                 lock (lines)
                     lines.Add(line);
-                return false;
+                return line.StartsWith('{');
             }
             var end = await process.RunAsync(RunConditions.Quiet, timeout, null, Take, cancellation);
             if (end.TimedOut)
                 return ([], $"{host.Assembly.Name}: listing its tests took longer than {timeout}.");
-            var tests = host.ReadList(string.Join('\n', lines), folder);
+            var tests = host.ReadList(lines, folder);
             return end.ExitCode != 0 && tests.Count == 0
                 ? ([], $"{host.Assembly.Name}: its tests could not be listed, exit code {end.ExitCode}. {process.Output.Trim()}")
                 : (tests, null);

@@ -27,6 +27,10 @@ internal sealed class SimulatedSuite(int tests, int seed) : ISuiteRunner
 
     public Func<RunSpec, IEnumerable<Leak>> Leaves { get; init; } = _ => [];
 
+    public Func<RunSpec, double> TeardownSeconds { get; init; } = _ => 0;
+
+    public float FirstStartSeconds { get; init; }
+
     public int Runs { get; private set; }
 
     public TestAssembly Assembly { get; } = new("/suite/Simulated.dll", TestFramework.XunitV3, null);
@@ -67,7 +71,8 @@ internal sealed class SimulatedSuite(int tests, int seed) : ISuiteRunner
         return Task.FromResult(new RunRecord(spec, ended ?? (failures.Count > 0 ? RunOutcome.Failed : RunOutcome.Passed), ended is null ? 0 : 134)
         {
             Outcomes = outcomes,
-            StartSeconds = new float[Catalogue.Count],
+            StartSeconds = [.. Enumerable.Repeat(FirstStartSeconds, Catalogue.Count)],
+            TeardownSeconds = TeardownSeconds(spec),
             EndSeconds = [.. Enumerable.Repeat(1f, Catalogue.Count)],
             Started = [.. before],
             Running = ended is null ? [] : [before[^1]],

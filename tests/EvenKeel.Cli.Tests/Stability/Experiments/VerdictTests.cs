@@ -126,6 +126,17 @@ public sealed class VerdictTests
         Assert.Equal("left.txt", Assert.Single(study.Leaks).What);
     }
 
+    [Theory]
+    [InlineData(3, 5, false)]
+    [InlineData(3, 0.5, true)]
+    [InlineData(1, 0.5, false)]
+    public async Task An_end_that_takes_no_longer_than_the_beginning_is_a_busy_machine(double teardown, float beginning, bool isSlow)
+    {
+        var suite = new SimulatedSuite(10, 1) { TeardownSeconds = _ => teardown, FirstStartSeconds = beginning };
+
+        Assert.Equal(isSlow, (await StudyAsync(suite, 1)).Teardown.IsSlow);
+    }
+
     private static async Task<AssemblyStudy> StudyAsync(SimulatedSuite suite, int seed)
     {
         var options = new StabilityOptions("", new(10, [1, 2, 4], seed, Shuffle: true, Noise: true), "");
