@@ -5,6 +5,17 @@ namespace MetricStream.Storing;
 /// <summary>A record that the store refused and keeps, with the reason, as it lies in the store's table.</summary>
 internal sealed record DeadLetter(long Id, long SourceId, string Source, StoreRecord Record, string Reason);
 
+/// <summary>The dead letters that lie in a store, in a file or in PostgreSQL.</summary>
+internal interface IDeadLetters : IDisposable
+{
+    /// <summary>Those behind one of them, oldest first, at most so many.</summary>
+    IReadOnlyList<DeadLetter> DeadLetters(long after, int limit);
+
+    /// <summary>Tries them again; those that are stored or duplicates now are none any more.</summary>
+    /// <returns>Those that are refused again.</returns>
+    IReadOnlyList<DeadLetter> Retry(IReadOnlyList<DeadLetter> letters);
+}
+
 /// <summary>Reads the table of dead letters.</summary>
 internal static class DeadLetterRows
 {

@@ -13,8 +13,8 @@ internal sealed record ListedLetter(
     string Id, string Source, string Client, string BatchId, long ArrivedUnixMs, string Reason, ReadOnlyMemory<byte> Body);
 
 /// <summary>
-/// <c>metricstream dead-letters list|replay</c>: what the store refused, in its file (<c>--data</c>) or in the dead-letter topic
-/// (<c>--bootstrap-servers</c>). Exit 0; 1: some are refused again; 2: usage, or nothing there that can be asked.
+/// <c>metricstream dead-letters list|replay</c>: what the store refused, in its file (<c>--data</c>), in PostgreSQL (<c>--postgres</c>) or
+/// in the dead-letter topic (<c>--bootstrap-servers</c>). Exit 0; 1: some are refused again; 2: usage, or nothing there that can be asked.
 /// </summary>
 internal static class DeadLettersCommand
 {
@@ -40,7 +40,7 @@ internal static class DeadLettersCommand
         command.SetAction((result, stop) => RunAsync(result, options, async place =>
         {
             var (output, count) = (result.InvocationConfiguration.Output, 0);
-            foreach (var letter in place.Kafka is { } kafka ? DeadLetterLog.List(kafka, stop) : ListFile(place.File!))
+            foreach (var letter in place.Kafka is { } kafka ? DeadLetterLog.List(kafka, stop) : ListStore(place))
             {
                 await output.WriteLineAsync(result.GetValue(json) ? Json(letter) : Line(letter));
                 count++;
@@ -54,7 +54,7 @@ internal static class DeadLettersCommand
 
     private static Command CreateReplay()
     {
-        var (command, options) = Create("replay", "Try them again: in the file at once, from the topic by the servers that store.");
+        var (command, options) = Create("replay", "Try them again: in the store at once, from the topic by the servers that store.");
         command.SetAction((result, stop) => RunAsync(result, options, async place =>
         {
             var output = result.InvocationConfiguration.Output;
@@ -65,7 +65,7 @@ internal static class DeadLettersCommand
                     $"{report.Replayed} sent back to '{kafka.Topic}'; what is refused again becomes a dead letter again.");
                 return ExitDone;
             }
-            var (tried, refused) = ReplayFile(place.File!);
+            var (tried, refused) = ReplayStore(place);
             await output.WriteLineAsync($"{tried - refused} of {tried} are stored or known now, {refused} are refused again.");
             return refused == 0 ? ExitDone : ExitRefused;
         }));
@@ -76,7 +76,12 @@ internal static class DeadLettersCommand
     {
         Option[] options =
         [
-            new Option<string>("--data") { Description = "The data folder of a server with a file queue.", HelpName = "DIR" },
+            new Option<string>("--data") { Description = "The data folder of a server with a file queue and its store.", HelpName = "DIR" },
+            new Option<string>("--postgres")
+            {
+                Description = "The store in PostgreSQL of servers with a file queue: a connection string.",
+                HelpName = "CONNECTION",
+            },
             .. KafkaCommandLine.Options().Where(option => option.Name is not ("--partitions" or "--role")),
         ];
         var command = new Command(name, description);
@@ -91,17 +96,21 @@ internal static class DeadLettersCommand
         try
         {
             var given = ServeCommand.Given(result, options);
-            if (given.Remove("Data", out var data) == given.Count > 0)
+            var isFile = given.Remove("Data", out var data);
+            var isPostgres = given.Remove("Postgres", out var postgres);
+            if ((isFile ? 1 : 0) + (isPostgres ? 1 : 0) + (given.Count > 0 ? 1 : 0) != 1)
             {
-                await error.WriteLineAsync("Name one place: --data DIR of a server with a file queue, or --bootstrap-servers of Kafka.");
+                await error.WriteLineAsync(
+                    "Name one place: --data DIR of a server with a file queue, --postgres of its store there, or "
+                    + "--bootstrap-servers of Kafka.");
                 return ExitUsage;
             }
-            if (data is not null)
-                return await command(new Place(new ServeSettings { Data = data }.StoreFile, null));
+            if (isFile || isPostgres)
+                return await command(new Place(isFile ? new ServeSettings { Data = data! }.StoreFile : null, postgres, null));
             var (kafka, violations) = KafkaCommandLine.Read(given);
             foreach (var violation in violations)
                 await error.WriteLineAsync(violation);
-            return kafka is null ? ExitUsage : await command(new Place(null, kafka));
+            return kafka is null ? ExitUsage : await command(new Place(null, null, kafka));
         }
         catch (Exception refused)
             when (refused is StoreOpenException or StoreUnavailableException or KafkaException or FileNotFoundException)
@@ -116,9 +125,9 @@ internal static class DeadLettersCommand
         }
     }
 
-    private static IEnumerable<ListedLetter> ListFile(string file)
+    private static IEnumerable<ListedLetter> ListStore(Place place)
     {
-        using var store = OpenFile(file);
+        using var store = Open(place);
         foreach (var letter in All(store))
         {
             var batch = letter.Record.Batch;
@@ -130,9 +139,9 @@ internal static class DeadLettersCommand
         }
     }
 
-    private static (long Tried, long Refused) ReplayFile(string file)
+    private static (long Tried, long Refused) ReplayStore(Place place)
     {
-        using var store = OpenFile(file);
+        using var store = Open(place);
         var (tried, refused, after) = (0L, 0L, 0L);
         while (store.DeadLetters(after, Page) is { Count: > 0 } letters)
         {
@@ -143,7 +152,7 @@ internal static class DeadLettersCommand
         return (tried, refused);
     }
 
-    private static IEnumerable<DeadLetter> All(SqliteMetricStore store)
+    private static IEnumerable<DeadLetter> All(IDeadLetters store)
     {
         for (var after = 0L; store.DeadLetters(after, Page) is { Count: > 0 } letters; after = letters[^1].Id)
         {
@@ -152,10 +161,16 @@ internal static class DeadLettersCommand
         }
     }
 
-    private static SqliteMetricStore OpenFile(string file) => File.Exists(file)
-        ? SqliteMetricStore.Open(file)
-        : throw new FileNotFoundException(
-            $"There is no store at '{Path.GetFullPath(file)}'. Name the --data folder of a server that stored.");
+    private static IDeadLetters Open(Place place)
+    {
+        if (place.File is not { } file)
+            return new PostgresDeadLetters(place.Postgres!);
+        return File.Exists(file)
+            ? SqliteMetricStore.Open(file)
+            : throw new FileNotFoundException(
+                $"There is no store at '{Path.GetFullPath(file)}'. Name the --data folder of a server that stored there; "
+                + "a store in PostgreSQL is named by --postgres.");
+    }
 
     private static string Line(ListedLetter letter) => string.Join("  ",
         letter.Id, Time(letter), letter.Client.Length > 0 ? letter.Client : "-", letter.BatchId.Length > 0 ? letter.BatchId : "-",
@@ -182,6 +197,6 @@ internal static class DeadLettersCommand
     private static string Time(ListedLetter letter) => letter.ArrivedUnixMs <= 0 ? "-"
         : DateTimeOffset.FromUnixTimeMilliseconds(letter.ArrivedUnixMs).ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
 
-    /// <summary>Where the letters lie: one of the two.</summary>
-    private sealed record Place(string? File, KafkaOptions? Kafka);
+    /// <summary>Where the letters lie: one of the three.</summary>
+    private sealed record Place(string? File, string? Postgres, KafkaOptions? Kafka);
 }

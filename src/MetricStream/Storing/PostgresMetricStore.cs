@@ -33,7 +33,7 @@ internal sealed class PostgresMetricStore : IMetricStore
         _time = time ?? TimeProvider.System;
         limits ??= new StoreLimits();
         _reads = new PostgresReads(_session, limits, server);
-        _writer = new PostgresWriter(new PostgresKeys(limits.RememberedRows), server);
+        _writer = new PostgresWriter(new PostgresKeys(limits.RememberedRows), new PostgresDays(_time), server);
         try
         {
             IsThere = _session.TryOpen();
@@ -131,31 +131,10 @@ internal sealed class PostgresMetricStore : IMetricStore
     public ExpiryStep Expire(long samplesBefore, long batchesBefore, int limit)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
-        return _session.Transact(connection =>
-        {
-            // From here on queries take nothing before it from roll-ups.
-            connection.Run("UPDATE rollup_state SET value = $1 WHERE name = 'expired' AND value < $1", samplesBefore);
-            var batches = connection.Run(
-                "DELETE FROM batches WHERE ctid = ANY(ARRAY(SELECT ctid FROM batches WHERE arrived < $1 ORDER BY arrived LIMIT $2))",
-                batchesBefore, limit);
-            var settled = connection.Run(
-                "DELETE FROM settled WHERE ctid = ANY(ARRAY(SELECT ctid FROM settled WHERE outcome = 1 AND arrived < $1 LIMIT $2))",
-                batchesBefore, limit);
-            var samples = connection.Run("""
-                DELETE FROM samples WHERE ctid = ANY(ARRAY(
-                    SELECT s.ctid FROM series, LATERAL (
-                        SELECT ctid FROM samples WHERE samples.series = series.id AND time < $1 ORDER BY time LIMIT $2) s LIMIT $2))
-                """, samplesBefore, limit);
-            // The roll-up of a bucket that is cut in two goes too.
-            var rollups = connection.Run("""
-                DELETE FROM rollups WHERE ctid = ANY(ARRAY(
-                    SELECT r.ctid FROM series, unnest($3) AS spans(span), LATERAL (
-                        SELECT ctid FROM rollups WHERE rollups.series = series.id AND rollups.span = spans.span AND start < $1
-                        ORDER BY start LIMIT $2) r LIMIT $2))
-                """, samplesBefore, limit, (long[])[Rollup.Minute, Rollup.Hour]);
-            return new ExpiryStep(
-                batches + samples, batches == limit || samples == limit || settled == limit || rollups == limit);
-        });
+        var step = _session.Transact(connection => PostgresExpiry.Step(connection, samplesBefore, batchesBefore, limit));
+        // Queries take nothing before it from roll-ups by now: whole days go.
+        var moreDays = _session.Use(connection => PostgresDays.Drop(connection, samplesBefore));
+        return step with { More = step.More || moreDays };
     }
 
     public RollupStep RollUp(long closeBefore, int limit)

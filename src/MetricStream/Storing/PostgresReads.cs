@@ -10,7 +10,11 @@ internal sealed class PostgresReads(PostgresSession session, StoreLimits limits,
     // Intake waits for this one, and does without after it.
     private const int SecondsToFind = 1;
 
-    public StoredBatch? Find(byte[] clientId, byte[] batchId) => session.Use(connection =>
+    // Bounds of time in every part: PostgreSQL looks into the days between them alone.
+    internal const string SamplesOfOne =
+        "SELECT time, value FROM samples_by_day WHERE series = $1 AND time >= $2 AND time < $3 ORDER BY time, ordinal";
+
+    public StoredBatch? Find(byte[] clientId, byte[] batchId) => session.UseReady(connection =>
     {
         using var command = connection.Command(
             "SELECT b.batch_id, b.metrics, b.body FROM batches b JOIN clients c ON c.id = b.client WHERE c.client = $1 AND b.batch_id = $2",
@@ -63,7 +67,7 @@ internal sealed class PostgresReads(PostgresSession session, StoreLimits limits,
         var matching = Matching(connection, filter, cancellation);
         var totals = new Dictionary<long, (long First, long Last, long Samples)>();
         using (var command = connection.Command(
-            "SELECT series, min(time), max(time), count(*) FROM samples WHERE series = ANY($1) GROUP BY series",
+            "SELECT series, min(time), max(time), count(*) FROM samples_by_day WHERE series = ANY($1) GROUP BY series",
             matching.Select(series => series.Id).ToArray()))
         {
             using var rows = command.ExecuteReader();
@@ -170,6 +174,7 @@ internal sealed class PostgresReads(PostgresSession session, StoreLimits limits,
     private T Snapshot<T>(Func<NpgsqlConnection, T> read) => session.Use(connection =>
     {
         using var transaction = connection.BeginTransaction(IsolationLevel.RepeatableRead);
+        PostgresDays.HoldRest(connection);
         var answer = read(connection);
         transaction.Commit();
         return answer;
@@ -236,7 +241,7 @@ internal sealed class PostgresReads(PostgresSession session, StoreLimits limits,
     private static void EachSample(NpgsqlConnection connection, long series, long from, long to, Action<long, double> take)
     {
         using var command = connection.Command(
-            "SELECT time, value FROM samples WHERE series = $1 AND time >= $2 AND time < $3 ORDER BY time, ordinal", series, from, to);
+            SamplesOfOne, series, from, to);
         using var rows = command.ExecuteReader();
         while (rows.Read())
             take(rows.GetInt64(0), rows.GetDouble(1));

@@ -13,10 +13,17 @@ internal sealed class PostgresRollups(NpgsqlConnection connection) : IRollupTabl
 
     private const int PageRows = 20_000;
 
+    // The first bound of time says no more than the pair does; by it PostgreSQL looks into the days between the bounds alone.
+    internal const string SamplesPage = """
+        SELECT time, ordinal, value FROM samples_by_day
+        WHERE series = $1 AND (time, ordinal) > ($2, $3) AND time >= $2 AND time < $4 ORDER BY time, ordinal LIMIT $5
+        """;
+
     private readonly Dictionary<(long Series, long Span, long Start), Rollup> _keeping = [];
 
     public static RollupStep Step(NpgsqlConnection connection, long closeBefore, int limit)
     {
+        PostgresDays.HoldRest(connection);
         using (var command = connection.Command(
             "SELECT pg_try_advisory_xact_lock($1, hashtext(current_schema()))", RoundsLock))
         {
@@ -79,10 +86,7 @@ internal sealed class PostgresRollups(NpgsqlConnection connection) : IRollupTabl
         var (time, ordinal, rows) = (from, long.MinValue, PageRows);
         while (rows == PageRows)
         {
-            using var command = connection.Command("""
-                SELECT time, ordinal, value FROM samples WHERE series = $1 AND (time, ordinal) > ($2, $3) AND time < $4
-                ORDER BY time, ordinal LIMIT $5
-                """, series, time, ordinal, to, PageRows);
+            using var command = connection.Command(SamplesPage, series, time, ordinal, to, PageRows);
             using var page = command.ExecuteReader();
             for (rows = 0; page.Read(); rows++)
             {

@@ -11,8 +11,12 @@ internal static class PostgresSchema
     // One number for all stores of a database: only starters take it.
     private const long StartersLock = 0x4D535452;
 
+    // Whoever waits for another starter, or for who writes, tries again later; a step itself may read a large table.
+    private const int WaitMs = 20_000;
+    private const int SecondsForStep = 4 * 3600;
+
     // Steps[n] leads from version n to n + 1. Released entries are never edited.
-    private static readonly string[] Steps = [Version1, Version2];
+    private static readonly string[] Steps = [Version1, Version2, Version3];
 
     /// <summary>
     /// As in <see cref="StoreSchema"/>, but for what several servers share: counters and acceptances are kept by the server that stored,
@@ -73,11 +77,47 @@ internal static class PostgresSchema
             ('walking', 0), ('series', 0), ('time', 0);
         """;
 
+    /// <summary>
+    /// Samples by day (see <see cref="PostgresDays"/>). What an older store has becomes one partition as it lies there, up to the next
+    /// midnight in UTC; the few samples of later times move to the rest. The table has another name than the older one: a program of an
+    /// older format that runs on cannot store, rather than delete rows by an address that is no longer theirs alone.
+    /// </summary>
+    internal const string Version3 = """
+        LOCK TABLE samples IN ACCESS EXCLUSIVE MODE;
+        CREATE TABLE samples_by_day(
+            series bigint NOT NULL, time bigint NOT NULL, ordinal bigint NOT NULL, value double precision NOT NULL)
+            PARTITION BY RANGE (time);
+        CREATE SEQUENCE samples_by_day_ordinal OWNED BY samples_by_day.ordinal;
+        ALTER TABLE samples_by_day ALTER ordinal SET DEFAULT nextval('samples_by_day_ordinal');
+        CREATE TABLE samples_rest PARTITION OF samples_by_day DEFAULT;
+        CREATE INDEX samples_by_day_and_series ON samples_by_day(series, time, ordinal) INCLUDE (value);
+
+        DO $$
+        DECLARE border bigint := (floor(extract(epoch FROM now()) / 86400)::bigint + 1) * 86400000;
+        BEGIN
+            PERFORM setval('samples_by_day_ordinal', nextval(pg_get_serial_sequence('samples', 'ordinal')));
+            IF NOT EXISTS (SELECT FROM samples) THEN
+                DROP TABLE samples;
+                RETURN;
+            END IF;
+            ALTER TABLE samples ALTER ordinal DROP IDENTITY;
+            ALTER TABLE samples RENAME TO samples_before;
+            WITH ahead AS (
+                DELETE FROM samples_before WHERE ctid = ANY(ARRAY(
+                    SELECT s.ctid FROM series, LATERAL (
+                        SELECT ctid FROM samples_before WHERE samples_before.series = series.id AND time >= border OFFSET 0) s))
+                RETURNING series, time, ordinal, value)
+            INSERT INTO samples_rest(series, time, ordinal, value) SELECT series, time, ordinal, value FROM ahead;
+            EXECUTE format('ALTER TABLE samples_by_day ATTACH PARTITION samples_before FOR VALUES FROM (MINVALUE) TO (%s)', border);
+        END $$;
+        """;
+
     /// <summary>Makes what is missing, all of it or nothing.</summary>
     /// <exception cref="StoreOpenException">A newer program made the tables.</exception>
     public static void Make(NpgsqlConnection connection, string schema)
     {
         using var transaction = connection.BeginTransaction();
+        Run(connection, $"SET LOCAL lock_timeout = {WaitMs}");
         Run(connection, $"SELECT pg_advisory_xact_lock({StartersLock})");
         Run(connection, $"CREATE SCHEMA IF NOT EXISTS \"{schema}\"");
         Run(connection, $"SET LOCAL search_path TO \"{schema}\"");
@@ -100,11 +140,17 @@ internal static class PostgresSchema
         transaction.Commit();
     }
 
+    /// <summary>The tables are there in this program's format.</summary>
+    public static bool IsCurrent(NpgsqlConnection connection) =>
+        connection.Number("SELECT count(to_regclass('format'))") > 0
+        && connection.Number("SELECT version::bigint FROM format") == Steps.Length;
+
     private static object? Run(NpgsqlConnection connection, string sql)
     {
 #pragma warning disable CA2100 // Constant but for the schema, a quoted name that the store has checked.
         using var command = new NpgsqlCommand(sql, connection);
 #pragma warning restore CA2100
+        command.CommandTimeout = SecondsForStep;
         return command.ExecuteScalar();
     }
 }

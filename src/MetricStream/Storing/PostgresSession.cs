@@ -80,6 +80,27 @@ internal sealed class PostgresSession : IDisposable
         }
     }
 
+    /// <summary>As <see cref="Use"/>, for who must not wait while tables are brought up to date.</summary>
+    /// <exception cref="StoreUnavailableException">PostgreSQL does not answer, or cannot now, or its tables are not ready.</exception>
+    public T UseReady<T>(Func<NpgsqlConnection, T> work)
+    {
+        try
+        {
+            using var connection = _source.OpenConnection();
+            if (!_isMade && !PostgresSchema.IsCurrent(connection))
+            {
+                throw new TimeoutException(
+                    "the store's tables are not there in this program's format; the server that stores makes them when it starts.");
+            }
+
+            return work(connection);
+        }
+        catch (Exception away) when (IsAway(away))
+        {
+            throw new StoreUnavailableException($"PostgreSQL at {Place} cannot be used now: {away.Message}", away);
+        }
+    }
+
     /// <summary>Runs work in one transaction: all of it or nothing.</summary>
     /// <exception cref="StoreUnavailableException">PostgreSQL does not answer, or cannot now.</exception>
     public T Transact<T>(Func<NpgsqlConnection, T> work) => Use(connection =>

@@ -10,7 +10,7 @@ namespace MetricStream.Storing;
 /// Turns the records of one transaction into rows in PostgreSQL: batches and samples by binary COPY, the fate of each record decided by
 /// the unique key of batches. One thread uses it at a time.
 /// </summary>
-internal sealed class PostgresWriter(PostgresKeys keys, string storedBy)
+internal sealed class PostgresWriter(PostgresKeys keys, PostgresDays days, string storedBy)
 {
     // One transaction.
     private readonly List<PostgresRecord> _records = [];
@@ -25,7 +25,12 @@ internal sealed class PostgresWriter(PostgresKeys keys, string storedBy)
     private int _deadLettered;
     private int _replays;
 
-    /// <summary>What can be prepared before the transaction: each body read, each series and client with a number.</summary>
+    // A dead letter is tried again.
+    private bool _isRetry;
+    private bool _isRefusedAgain;
+
+    /// <summary>What can be prepared before the transaction: each body read, each series and client with a number,
+    /// each day with its partition.</summary>
     public void Prepare(NpgsqlConnection connection, StoreTransaction transaction)
     {
         _records.Clear();
@@ -41,14 +46,12 @@ internal sealed class PostgresWriter(PostgresKeys keys, string storedBy)
         }
 
         keys.Learn(connection, _records);
+        days.Prepare(connection, _records);
     }
 
     public StoreReceipt Write(NpgsqlConnection connection, StoreTransaction transaction)
     {
-        _stored = _duplicates = _deadLettered = _replays = 0;
-        _due.Clear();
-        _clients.Clear();
-        _acceptances.Clear();
+        Begin();
 
         // 1. Where the source stands, locked until the end; with a fence nobody else may have taken it over.
         var (source, position) = TakeSource(connection, transaction);
@@ -70,6 +73,32 @@ internal sealed class PostgresWriter(PostgresKeys keys, string storedBy)
         WriteSums(connection);
         WriteSource(connection, transaction, (source, position, fresh.Count));
         return new StoreReceipt(_stored, _duplicates, _deadLettered);
+    }
+
+    /// <summary>Writes the one record of a transaction, a dead letter so far, as if it came now; false: it is refused again.</summary>
+    public bool Retry(NpgsqlConnection connection, StoreTransaction transaction)
+    {
+        Begin();
+        _isRetry = true;
+        var (source, _) = TakeSource(connection, transaction);
+        var inserted = InsertBatches(connection, source, _records);
+        Settle(connection, transaction, source, _records[0], inserted);
+        _isRetry = false;
+        if (_isRefusedAgain)
+            return false;
+        CopySamples(connection, _records.Where(record => record.IsStored));
+        MarkLate(connection, _records.Where(record => record.IsStored));
+        WriteSums(connection);
+        return true;
+    }
+
+    private void Begin()
+    {
+        _stored = _duplicates = _deadLettered = _replays = 0;
+        _isRetry = _isRefusedAgain = false;
+        _due.Clear();
+        _clients.Clear();
+        _acceptances.Clear();
     }
 
     private static PostgresRecord Read(in StoreRecord record)
@@ -231,7 +260,8 @@ internal sealed class PostgresWriter(PostgresKeys keys, string storedBy)
     }
 
     private Settlement Before(PostgresRecord record) =>
-        record.Record.Id.IsEmpty ? Settlement.None
+        _isRetry ? Settlement.DeadLetter
+        : record.Record.Id.IsEmpty ? Settlement.None
         : _settled.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(record.Record.Id.Span, out var known) ? known : Settlement.None;
 
     private void Remember(NpgsqlConnection connection, PostgresRecord record, Settlement outcome)
@@ -279,7 +309,11 @@ internal sealed class PostgresWriter(PostgresKeys keys, string storedBy)
         }
 
         if (letter.Before == Settlement.DeadLetter)
+        {
+            _isRefusedAgain = true;
             return;
+        }
+
         Count(connection, letter.Record, letter.Before);
         _deadLettered++;
         if (transaction.Fence is not null)
@@ -297,7 +331,7 @@ internal sealed class PostgresWriter(PostgresKeys keys, string storedBy)
 
     private void CopySamples(NpgsqlConnection connection, IEnumerable<PostgresRecord> stored)
     {
-        using var copy = connection.BeginBinaryImport("COPY samples(series, time, value) FROM STDIN (FORMAT BINARY)");
+        using var copy = connection.BeginBinaryImport("COPY samples_by_day(series, time, value) FROM STDIN (FORMAT BINARY)");
         foreach (var metric in stored.SelectMany(record => record.Metrics))
         {
             copy.StartRow();

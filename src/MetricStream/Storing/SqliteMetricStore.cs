@@ -6,7 +6,7 @@ namespace MetricStream.Storing;
 /// The store in one SQLite file (WAL, synchronous=FULL): one connection that writes, and a few that read, each read from one snapshot.
 /// Every commit is fsynced; after a kill or a power cut SQLite recovers the log by itself at the next open.
 /// </summary>
-internal sealed class SqliteMetricStore : IMetricStore
+internal sealed class SqliteMetricStore : IMetricStore, IDeadLetters
 {
     /// <summary>Reads at one time. A read waits for a free connection at most <see cref="ReaderWait"/>.</summary>
     internal const int Readers = 4;

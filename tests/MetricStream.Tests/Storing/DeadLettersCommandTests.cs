@@ -53,6 +53,51 @@ public sealed class DeadLettersCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task In_PostgreSQL_letters_of_every_server_are_tried_again_and_count_where_their_queue_does()
+    {
+        using var place = PostgresPlace.Take();
+        string[] there = ["--postgres", place.ConnectionString];
+        // Nothing is made in a database that is no store.
+        var (none, missing) = await RunAsync(["list", .. there]);
+        Assert.Equal(2, none);
+        Assert.Contains("the server that stores makes them", missing, StringComparison.Ordinal);
+
+        using var a = place.Open("a");
+        using var b = place.Open("b");
+        Write(a, "file:a", "web");
+        Write(b, "file:b", "db");
+        var (exit, output) = await RunAsync(["list", .. there]);
+        Assert.Equal(0, exit);
+        Assert.Contains("web  b1", output, StringComparison.Ordinal);
+        Assert.Contains("db  b1", output, StringComparison.Ordinal);
+        Assert.Contains("in use by a batch of this client with another body", output, StringComparison.Ordinal);
+        Assert.EndsWith("6 dead letters.\n", output, StringComparison.Ordinal);
+
+        // The id is still in use: nothing changes.
+        var account = JsonSerializer.Serialize(a.Account());
+        Assert.Equal((1, "0 of 6 are stored or known now, 6 are refused again.\n"), await RunAsync(["replay", .. there]));
+        Assert.Equal(account, JsonSerializer.Serialize(a.Account()));
+        a.Expire(0, batchesBefore: 5000, 100);
+
+        // The first with the id is stored, the one like it is known by then, the body that is none stays.
+        Assert.Equal((1, "4 of 6 are stored or known now, 2 are refused again.\n"), await RunAsync(["replay", .. there]));
+        foreach (var store in (PostgresMetricStore[])[a, b])
+            Assert.Equal(new StoreCounters(2, 1, 0, 1, 0), store.Counters());
+        Assert.Equal([1, 1, 2, 2], Given.Points(a, "cpu").Select(point => point.Value));
+        Assert.All(a.Clients(2), client => Assert.Equal(4, client.Acknowledged));
+        Assert.Equal((4, 4), (a.Account().Positions["file:a"], a.Account().Positions["file:b"]));
+        var (_, lines) = await RunAsync(["list", .. there, "--json"]);
+        Assert.Equal(["no batch", "no batch"], lines.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => JsonDocument.Parse(line).RootElement.GetProperty("body").GetString()));
+
+        static void Write(PostgresMetricStore store, string source, string client) => store.Write(new StoreTransaction(source, 4, 0,
+        [
+            Given.Batch(0, client, "b1", Given.Gauge("cpu", 1, 1000)), Given.Batch(1, client, "b1", Given.Gauge("cpu", 2, 2000)),
+            Given.Batch(2, client, "b1", Given.Gauge("cpu", 2, 2000)), Given.Batch(3, client, "b2", "no batch"),
+        ]));
+    }
+
+    [Fact]
     public async Task In_a_topic_they_are_sent_back_and_what_is_refused_again_is_a_letter_again_and_still_counts_once()
     {
         await using var broker = EmbeddedBroker.Start();
@@ -85,6 +130,8 @@ public sealed class DeadLettersCommandTests : IDisposable
     [Theory]
     [InlineData("Name one place")]
     [InlineData("Name one place", "--data", "x", "--bootstrap-servers", "b:1")]
+    [InlineData("Name one place", "--data", "x", "--postgres", "Host=x")]
+    [InlineData("--postgres is no connection string", "--postgres", "Hots=x")]
     [InlineData("There is no store at", "--data", "/nowhere")]
     [InlineData("--topic is 'a/b'", "--bootstrap-servers", "b:1", "--topic", "a/b")]
     public async Task A_place_that_is_none_is_a_usage_error_that_says_what_to_name(string message, params string[] options)

@@ -23,7 +23,8 @@ internal sealed class PostgresPlace : IDisposable
         return new PostgresPlace(server!);
     }
 
-    public PostgresMetricStore Open(string server = "here", StoreLimits? limits = null) => new(ConnectionString, server, limits);
+    public PostgresMetricStore Open(string server = "here", StoreLimits? limits = null, TimeProvider? time = null) =>
+        new(ConnectionString, server, limits, time);
 
     public void Run(string sql)
     {
@@ -45,6 +46,13 @@ internal sealed class PostgresPlace : IDisposable
         using var source = NpgsqlDataSource.Create(ConnectionString);
         using var command = source.CreateCommand(sql);
         return (long)command.ExecuteScalar()!;
+    }
+
+    public NpgsqlConnection Connect()
+    {
+        var connection = new NpgsqlConnection(ConnectionString + ";Pooling=false");
+        connection.Open();
+        return connection;
     }
 
     public void Dispose() => Run($"DROP SCHEMA IF EXISTS {_schema} CASCADE");

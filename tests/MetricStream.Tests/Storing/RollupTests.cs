@@ -80,7 +80,7 @@ public sealed class RollupTests : IDisposable
         using var store = Open(isShared, Always);
         Write(store, [.. Enumerable.Range(0, 180).Select(i => ("m", (double)i, i * 60_000L))]);
         RollUp(store, 3 * Rollup.Hour);
-        Run(isShared, "DELETE FROM samples");
+        DeleteSamples(isShared);
 
         Assert.Equal(
             [new SamplePoint(0, 1770), new SamplePoint(Rollup.Hour, 5370), new SamplePoint(2 * Rollup.Hour, 8970)],
@@ -104,7 +104,7 @@ public sealed class RollupTests : IDisposable
         Assert.Equal([16.0], Points(store, Rollup.Hour, Aggregation.Sum).Select(point => point.Value));
 
         RollUp(store, Rollup.Hour);
-        Run(isShared, "DELETE FROM samples");
+        DeleteSamples(isShared);
         Assert.Equal([1, 12, 3], Points(store, Rollup.Minute, Aggregation.Sum).Select(point => point.Value));
         Assert.Equal([16.0], Points(store, Rollup.Hour, Aggregation.Sum).Select(point => point.Value));
     }
@@ -171,10 +171,10 @@ public sealed class RollupTests : IDisposable
 
         await using var other = NpgsqlDataSource.Create(_place!.ConnectionString);
         await using var connection = await other.OpenConnectionAsync(cancellation);
-        await using var open = await connection.BeginTransactionAsync(cancellation);
-        var writer = new PostgresWriter(new PostgresKeys(100), "there");
+        var writer = new PostgresWriter(new PostgresKeys(100), new PostgresDays(TimeProvider.System), "there");
         var transaction = new StoreTransaction("file:there", 1, 0, [Given.Batch(0, "web", "there", Given.Gauge("m", 40, 30_000))]);
         writer.Prepare(connection, transaction);
+        await using var open = await connection.BeginTransactionAsync(cancellation);
         writer.Write(connection, transaction);
 
         var round = Task.Run(() => RollUp(store, Rollup.Hour), cancellation);
@@ -184,7 +184,7 @@ public sealed class RollupTests : IDisposable
 
         Assert.Equal([isMarked ? 43.0 : 41.0], Points(store, Rollup.Minute, Aggregation.Sum).Select(point => point.Value));
         RollUp(store, Rollup.Hour);
-        Run(isShared: true, "DELETE FROM samples");
+        DeleteSamples(isShared: true);
         Assert.Equal([isMarked ? 43.0 : 41.0], Points(store, Rollup.Minute, Aggregation.Sum).Select(point => point.Value));
     }
 
@@ -230,7 +230,7 @@ public sealed class RollupTests : IDisposable
             place.Run("INSERT INTO samples(series, time, value) SELECT 1, i * 60000, i FROM generate_series(0, 119) AS i");
             using var store = place.Open(limits: Always);
             RollUp(store, 2 * Rollup.Hour);
-            place.Run("DELETE FROM samples");
+            place.Run("DELETE FROM samples_by_day");
             Assert.Equal([1770.0, 5370.0], Points(store, Rollup.Hour, Aggregation.Sum).Select(point => point.Value));
         }
     }
@@ -281,6 +281,8 @@ public sealed class RollupTests : IDisposable
         {
         }
     }
+
+    private void DeleteSamples(bool isShared) => Run(isShared, $"DELETE FROM {(isShared ? "samples_by_day" : "samples")}");
 
     private void Run(bool isShared, string sql)
     {
