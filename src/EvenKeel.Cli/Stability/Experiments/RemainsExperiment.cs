@@ -33,7 +33,8 @@ internal sealed partial class RemainsExperiment(Lab lab, Investigation investiga
         var unloaded = runs.Where(run => !run.Spec.Conditions.IsLoaded).ToList();
         var slow = unloaded.Count(IsSlow);
         var isSlow = slow >= 2 || slow * 2 > unloaded.Count || stuck.Count > 0;
-        Teardown = new(isSlow, Statistics.Median(unloaded.Select(run => run.TeardownSeconds)), runs.Select(run => run.TeardownSeconds).Append(0).Max(),
+        Teardown = new(isSlow, Statistics.Median(unloaded.Select(run => run.TeardownSeconds)),
+            runs.Select(run => run.TeardownSeconds).Append(0).Max(),
             isSlow ? [.. runs.Concat(stuck).SelectMany(run => run.HeldBy).Distinct().Take(10)] : []);
         var leaks = runs.SelectMany(run => run.Leaks.Select(Key).Distinct()).GroupBy(leak => leak)
             .Where(group => group.Count() >= Math.Min(2, runs.Count))
@@ -127,7 +128,8 @@ internal sealed partial class RemainsExperiment(Lab lab, Investigation investiga
     private List<int> Candidates() => [.. Enumerable.Range(0, lab.Catalogue.Count).Where(test => !lab.LeftOut.Contains(test))];
 
     /// <summary>
-    /// Whether its process took long to end: longer than to begin as well, unless something is seen to hold it. A busy machine is slow at both.
+    /// Whether its process took long to end: longer than to begin as well, unless something is seen to hold it. A busy machine is slow at
+    /// both.
     /// </summary>
     public static bool IsSlow(RunRecord run) => run.TeardownSeconds > SlowSeconds
         && (run.HeldBy.Count > 0 || run.Started.Count == 0 || run.TeardownSeconds > run.Started.Min(test => run.StartSeconds[test]));

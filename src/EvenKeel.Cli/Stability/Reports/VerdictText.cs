@@ -62,7 +62,8 @@ internal static class VerdictText
         if (clean.Count == 0)
             return "Nothing is proven of any test.";
         var least = clean.Min(test => test.Runs);
-        return $"{least} clean run{(least == 1 ? "" : "s")} of a test prove{(least == 1 ? "s" : "")} that it fails in less than {Percent(Statistics.ProvenBelow(least))} of runs like "
+        var prove = least == 1 ? "run of a test proves" : "runs of a test prove";
+        return $"{least} clean {prove} that it fails in less than {Percent(Statistics.ProvenBelow(least))} of runs like "
             + $"these (95 %), no more.";
     }
 

@@ -3,7 +3,8 @@ using System.Text;
 namespace EvenKeel.Cli.Stability.Runs;
 
 /// <summary>
-/// A line splitter takes text as it comes and gives lines, without their ends. A line that never ends is cut: a test may write what it likes.
+/// A line splitter takes text as it comes and gives lines, without their ends. A line that never ends is cut: a test may write what
+/// it likes.
 /// </summary>
 internal sealed class LineSplitter(Action<string> take)
 {

@@ -101,8 +101,8 @@ internal sealed class TestProcess(HostCommand command, RunFolder folder, TimePro
         return holders.Count > 0 ? holders : ["a thread without a name, or a handler of the process's end"];
     }
 
-    // A suite writes some lines a test, each by itself: read as they come they would wake this process for every one, beside the tests on the
-    // same processors. A pause after each look lets them gather, far less than a pipe holds.
+    // A suite writes some lines a test, each by itself: read as they come they would wake this process for every one, beside the tests on
+    // the same processors. A pause after each look lets them gather, far less than a pipe holds.
     private async Task PumpAsync(Stream stream, Func<string, bool> take)
     {
         var lines = new LineSplitter(line =>
