@@ -48,6 +48,18 @@ public sealed class StabilityCommandTests
     }
 
     [Fact]
+    public async Task An_exception_that_no_test_takes_is_never_green()
+    {
+        using var folder = new ScratchFolder();
+
+        var (exit, output, errors) = await RunAsync(
+            Fixture, "--filter", "Fixture.Unhandled.", "--iterations", "1", "--levels", "1", "--out", folder.Path);
+
+        Assert.True(exit is 1 or 4, $"exit {exit}\n{output}{errors}");
+        Assert.NotEqual("passed", Report(folder)["runs"]![0]!["outcome"]!.GetValue<string>());
+    }
+
+    [Fact]
     public async Task A_test_that_removes_the_temporary_folder_of_its_run_is_stable()
     {
         using var folder = new ScratchFolder();

@@ -57,6 +57,24 @@ namespace Fixture.Hang
     }
 }
 
+namespace Fixture.Unhandled
+{
+    public sealed class Throwing
+    {
+        // The framework takes it as an error of nobody, goes on, and says so beside its results.
+        [Fact]
+        public void Has_a_thread_that_throws()
+        {
+            var thread = new Thread(() => throw new InvalidOperationException("on a thread of its own"));
+            thread.Start();
+            thread.Join(2000);
+        }
+
+        [Fact]
+        public void Is_fine() { }
+    }
+}
+
 namespace Fixture.Teardown
 {
     public sealed class Leaving
