@@ -84,6 +84,8 @@ internal sealed class KafkaBatchQueue(SpillingProducer producer, string topic, A
     private IntakeRefusedException Translate(in DeliveryOutcome outcome)
     {
         var reason = outcome.Reason ?? outcome.Error.ToString();
+        if (outcome.Status == DeliveryStatus.Unknown)
+            reason = $"Whether Kafka or the local spill has the batch is unknown: send it again under the same batch id. ({reason})";
         switch (outcome.Error)
         {
             case KafkaErrorCode.QueueFull:

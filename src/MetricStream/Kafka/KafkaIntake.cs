@@ -18,7 +18,15 @@ internal sealed partial class KafkaIntake : IAsyncDisposable
     private readonly ProducerSettings _settings;
     private readonly BrokerReach _reach;
     private readonly ILogger _log;
+
+    // Written by who tells of a failure, in the order in which it reads: how much the spill had taken, then why it takes no more.
+    private long _spilledAtFault;
     private volatile string? _spillFault;
+
+    // Asked again by who wants to know; meanwhile the answer before holds.
+    private readonly Lock _gate = new();
+    private Task _question = Task.CompletedTask;
+    private volatile bool _isReached = true;
 
     private KafkaIntake(ProducerSettings settings, SpillingProducer producer, KafkaBatchQueue batches, KafkaAccount account, ILogger log)
     {
@@ -35,8 +43,21 @@ internal sealed partial class KafkaIntake : IAsyncDisposable
 
     public KafkaAccount Account { get; }
 
-    /// <summary>Why the spill takes nothing any more; null while it works.</summary>
-    public string? SpillFault => _spillFault;
+    /// <summary>Why the spill takes nothing any more; null while it works, and once it has taken a batch again.</summary>
+    public string? SpillFault =>
+        _spillFault is { } fault && Producer.Counters.Spilled <= Interlocked.Read(ref _spilledAtFault) ? fault : null;
+
+    /// <summary>Whether Kafka answered when it was asked last; asks again, for who wants to know next.</summary>
+    public bool LookForBroker()
+    {
+        lock (_gate)
+        {
+            if (_question.IsCompleted)
+                _question = LookAsync();
+        }
+
+        return _isReached;
+    }
 
     /// <exception cref="StartRefusedException">The spill's folder or a property cannot be used.</exception>
     public static KafkaIntake Open(ServeSettings settings, KafkaOptions options, AcceptanceIds ids, IMetricStore store, ILogger log)
@@ -79,6 +100,8 @@ internal sealed partial class KafkaIntake : IAsyncDisposable
 
     public ValueTask DisposeAsync() => Producer.DisposeAsync();
 
+    private async Task LookAsync() => _isReached = (await _reach.AskAsync(CancellationToken.None)).IsReached;
+
     private Task AskAsync(TimeSpan limit, CancellationToken stop) => Producer.WarmUpAsync([], limit, stop);
 
     private void TakeNotice(object? sender, ProducerNotice notice)
@@ -87,7 +110,11 @@ internal sealed partial class KafkaIntake : IAsyncDisposable
         switch (notice.Kind)
         {
             case ProducerNoticeKind.SpillFailed:
+                Interlocked.Exchange(ref _spilledAtFault, Producer.Counters.Spilled);
                 _spillFault = notice.Text;
+                // A batch is in the spill because Kafka did not take it: it counts as away until it answers.
+                _isReached = false;
+                LookForBroker();
                 LogError(notice.Text);
                 break;
             case ProducerNoticeKind.SpillDamaged or ProducerNoticeKind.DeadLettered or ProducerNoticeKind.Defect

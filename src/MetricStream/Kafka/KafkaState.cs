@@ -42,10 +42,12 @@ internal sealed class KafkaState(ServeSettings settings, KafkaParts parts, Intak
     {
         if (_draining)
             return "The server is stopping.";
+        // A spill that takes nothing holds no batch and looks as if all went straight: what counts then is whether Kafka answers.
+        var fault = parts.Intake.SpillFault;
+        if (fault is not null && (parts.Intake.Producer.State != SpillState.Direct || !parts.Intake.LookForBroker()))
+            return $"Kafka is away and the spill has failed: {fault}";
         if (parts.Intake.Producer.State == SpillState.Direct)
             return null;
-        if (parts.Intake.SpillFault is { } fault)
-            return $"Kafka is away and the spill has failed: {fault}";
         var spilled = parts.Intake.Producer.Counters.SpillBytes;
         if (spilled + RoomForABatch > settings.MaxQueueBytes)
             return $"The spill holds {spilled} bytes of at most {settings.MaxQueueBytes} (--max-queue-bytes).";

@@ -1,11 +1,13 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Json;
 using EvenKeel.Kafka.Settings;
 using EvenKeel.Queue;
 using EvenKeel.Testing.Cluster;
 using MetricStream.Intake;
 using MetricStream.Kafka;
 using MetricStream.Serving;
+using MetricStream.Tests.Intake;
 using Xunit;
 
 namespace MetricStream.Tests.Kafka;
@@ -108,6 +110,46 @@ public sealed class KafkaIntakeTests : IDisposable
         Assert.Equal((acknowledged, acknowledged), (Number(stats, "acknowledged"), Number(stats, "spilled")));
         Assert.InRange(stats.GetProperty("queue").GetProperty("bytes").GetInt64(), 1, settings.MaxQueueBytes);
         Assert.Equal(503, await server.ReadyAsync());
+    }
+
+    [Fact]
+    public async Task With_a_disk_that_takes_no_spill_the_server_is_ready_while_Kafka_answers_and_goes_on_when_the_disk_is_mended()
+    {
+        // A file where the spill's folders belong: as on a read-only disk none can be made.
+        var inTheWay = Path.Combine(_data, "spill", "topics");
+        KafkaServerRun run;
+        Answer first;
+        int ready;
+        await using (var broker = EmbeddedBroker.Start())
+        {
+            run = await KafkaServerRun.StartAsync(Settings(broker.BootstrapServers));
+            if (Directory.Exists(inTheWay))
+                Directory.Delete(inTheWay, recursive: true);
+            await File.WriteAllTextAsync(inTheWay, "", TestContext.Current.CancellationToken);
+            first = await run.PostAsync(Body, ("Idempotency-Key", "b1"));
+            ready = await run.ReadyAsync();
+        }
+
+        await using var server = run;
+        // 1. While Kafka answers: durable there.
+        Assert.Equal("broker", first.Json.GetProperty("held").GetString());
+        Assert.Equal(200, ready);
+
+        // 2. Neither takes a batch: no acknowledgement, and no readiness.
+        var refused = await server.PostAsync(Body, ("Idempotency-Key", "b2"));
+        Assert.Equal(503, refused.Status);
+        Assert.NotNull(refused.Headers.RetryAfter);
+        var stats = await server.UntilStatsAsync(stats => !stats.GetProperty("ready").GetBoolean());
+        Assert.Equal(503, await server.ReadyAsync());
+        Assert.Contains("spill", stats.GetProperty("queue").GetProperty("fault").GetString(), StringComparison.Ordinal);
+        Assert.Equal((1, 0), (Number(stats, "acknowledged"), Number(stats, "spilled")));
+
+        // 3. The disk is mended.
+        File.Delete(inTheWay);
+        var taken = await server.PostAsync(Body, ("Idempotency-Key", "b2"));
+        Assert.Equal((200, "spill"), (taken.Status, taken.Json.GetProperty("held").GetString()));
+        Assert.Equal(200, await server.ReadyAsync());
+        Assert.Equal(JsonValueKind.Null, (await server.StatsAsync()).GetProperty("queue").GetProperty("fault").ValueKind);
     }
 
     [Fact]
