@@ -106,7 +106,8 @@ internal sealed class XunitV3Host(TestAssembly assembly) : ITestHost
             case "test-assembly-finished":
                 seen.Finish();
                 break;
-            case "error" or "error-message" or "test-assembly-cleanup-failure" or "test-collection-cleanup-failure" or "test-class-cleanup-failure"
+            case "error" or "error-message" or "test-assembly-cleanup-failure"
+                or "test-collection-cleanup-failure" or "test-class-cleanup-failure"
                 or "test-method-cleanup-failure" or "test-case-cleanup-failure" or "test-cleanup-failure":
                 seen.Trouble($"{Text(root, "$type")}: {FailureIn(root).Message}");
                 break;
