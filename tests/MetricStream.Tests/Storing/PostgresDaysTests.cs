@@ -55,7 +55,8 @@ public sealed class PostgresDaysTests : IDisposable
         {
             for (var i = 0; i < 10; i++)
             {
-                both.SignalAndWait(TestContext.Current.CancellationToken);
+                Assert.True(
+                    both.SignalAndWait(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken), "The other server failed.");
                 store.Write(new StoreTransaction($"file:{server}", i + 1, 0,
                     [Given.Batch(i, server, $"{i}", Given.Gauge("cpu", i, Today - (i * Day)))]));
             }
