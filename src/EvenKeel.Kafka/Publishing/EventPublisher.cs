@@ -59,6 +59,8 @@ public sealed class EventPublisher
 
     internal int Lanes => _lanes.Count;
 
+    internal int Waiting => _lanes.Waiting;
+
     /// <summary>Records an event, publishes it, and marks it.</summary>
     /// <param name="outgoing">The event. Its memory must stay as it is until this ends.</param>
     /// <param name="cancellationToken">

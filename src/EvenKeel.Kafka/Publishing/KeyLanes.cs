@@ -20,6 +20,12 @@ internal sealed class KeyLanes(TimeProvider time)
         get { lock (_gate) return _lanes.Count; }
     }
 
+    /// <summary>Publications that wait for others, for tests.</summary>
+    public int Waiting
+    {
+        get { lock (_gate) return _lanes.Values.Sum(lane => lane.Waiting.Count); }
+    }
+
     public Place Enter(EventKey key)
     {
         lock (_gate)
@@ -36,14 +42,8 @@ internal sealed class KeyLanes(TimeProvider time)
         lock (_gate)
         {
             lane.Moving--;
-            // The earliest: it alone can have become the first of its key.
             if (lane.Waiting.Count > 0)
-            {
-                var (position, waiting) = lane.Waiting.First();
-                lane.Waiting.Remove(position);
-                lane.Moving++;
-                waiting.SetResult();
-            }
+                lane.CallOnEarliest();
             if (lane.Moving == 0)
                 _lanes.Remove(key);
         }
@@ -55,7 +55,12 @@ internal sealed class KeyLanes(TimeProvider time)
         lock (_gate)
         {
             if (lane.Moving == 1)
-                return false;
+            {
+                // Who was in the way may have left after an earlier publication had asked and before it waited: then nobody called that one.
+                if (lane.Waiting.Count == 0 || lane.Waiting.First().Key > position)
+                    return false;
+                lane.CallOnEarliest();
+            }
             lane.Moving--;
             lane.Waiting.Add(position, waiting);
         }
@@ -76,6 +81,15 @@ internal sealed class KeyLanes(TimeProvider time)
         public int Moving { get; set; }
 
         public SortedDictionary<long, TaskCompletionSource> Waiting { get; } = [];
+
+        /// <summary>The earliest that waits moves on: it alone can have become the first of its key.</summary>
+        public void CallOnEarliest()
+        {
+            var (position, waiting) = Waiting.First();
+            Waiting.Remove(position);
+            Moving++;
+            waiting.SetResult();
+        }
     }
 
     /// <summary>One publication's place in the lane of its key; disposing it lets the next one go.</summary>

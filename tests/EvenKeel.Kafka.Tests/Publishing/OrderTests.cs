@@ -76,6 +76,50 @@ public sealed class OrderTests
     }
 
     [Fact]
+    public async Task An_event_does_not_give_up_because_an_earlier_one_waits_that_nobody_has_called()
+    {
+        using var folder = new EventFolder();
+        await using var repository = folder.Open();
+        var brittle = new BrittleRepository(repository);
+        var (isSending, goOn) = (new TaskCompletionSource(), new TaskCompletionSource());
+        await using var producer = new ScriptedProducer(async record =>
+        {
+            if (record.Value == "1")
+            {
+                isSending.SetResult();
+                await goOn.Task;
+            }
+            return Delivered();
+        });
+        var publisher = new EventPublisher(brittle, producer);
+        var first = publisher.PublishAsync(OutgoingEvent.Of("topic", "key", "1"), Cancellation);
+        await isSending.Task.WaitAsync(Deadline, Cancellation);
+
+        // The second and the third are both told that they are behind; then the first leaves, and only then do they wait, one after the other.
+        var (secondMayWait, thirdMayWait) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var refused = 0;
+        brittle.AfterRefusedClaim = () => Interlocked.Increment(ref refused) switch
+        {
+            1 => secondMayWait.Task,
+            2 => thirdMayWait.Task,
+            _ => Task.CompletedTask,
+        };
+        var second = publisher.PublishAsync(OutgoingEvent.Of("topic", "key", "2"), Cancellation);
+        await Until(() => Volatile.Read(ref refused) == 1, () => $"{refused} refused");
+        var third = publisher.PublishAsync(OutgoingEvent.Of("topic", "key", "3"), Cancellation);
+        await Until(() => Volatile.Read(ref refused) == 2, () => $"{refused} refused");
+        goOn.SetResult();
+        await first;
+        secondMayWait.SetResult();
+        await Until(() => publisher.Waiting == 1, () => $"{publisher.Waiting} wait");
+        thirdMayWait.SetResult();
+
+        Assert.Equal(PublishStatus.Published, (await second.WaitAsync(Deadline, Cancellation)).Status);
+        Assert.Equal(PublishStatus.Published, (await third.WaitAsync(Deadline, Cancellation)).Status);
+        Assert.Equal(["1", "2", "3"], producer.Values);
+    }
+
+    [Fact]
     public async Task A_later_event_is_not_sent_while_an_earlier_one_of_its_key_is_unsettled_and_other_keys_go_on()
     {
         using var folder = new EventFolder();
