@@ -56,7 +56,7 @@ internal sealed class KeyLanes(TimeProvider time)
         {
             if (lane.Moving == 1)
             {
-                // Who was in the way may have left after an earlier publication had asked and before it waited: then nobody called that one.
+                // Who was in the way may have left after an earlier publication had asked and before it waited: nobody called that one.
                 if (lane.Waiting.Count == 0 || lane.Waiting.First().Key > position)
                     return false;
                 lane.CallOnEarliest();
