@@ -49,8 +49,8 @@ internal sealed class TestProcess(HostCommand command, RunFolder folder, TimePro
         process.Start();
         process.StandardInput.Close();
         var readers = Task.WhenAll(
-            PumpAsync(process.StandardOutput.BaseStream, line => takeLine(line, time.GetElapsedTime(began).TotalSeconds)),
-            PumpAsync(process.StandardError.BaseStream, _ => false));
+            OnThread(() => Pump(process.StandardOutput.BaseStream, line => takeLine(line, time.GetElapsedTime(began).TotalSeconds))),
+            OnThread(() => Pump(process.StandardError.BaseStream, _ => false)));
         var heldBy = new List<string>();
         var timedOut = false;
         try
@@ -101,9 +101,13 @@ internal sealed class TestProcess(HostCommand command, RunFolder folder, TimePro
         return holders.Count > 0 ? holders : ["a thread without a name, or a handler of the process's end"];
     }
 
+    private static Task OnThread(Action action) =>
+        Task.Factory.StartNew(action, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
     // A suite writes some lines a test, each by itself: read as they come they would wake this process for every one, beside the tests on
-    // the same processors. A pause after each look lets them gather, far less than a pipe holds.
-    private async Task PumpAsync(Stream stream, Func<string, bool> take)
+    // the same processors. A pause after each look lets them gather, far less than a pipe holds. On a thread of its own, because the
+    // asynchronous pipe wakes the process for each write all the same.
+    private void Pump(Stream stream, Func<string, bool> take)
     {
         var lines = new LineSplitter(line =>
         {
@@ -112,10 +116,11 @@ internal sealed class TestProcess(HostCommand command, RunFolder folder, TimePro
         });
         using var reader = new StreamReader(stream, Encoding.UTF8, detectEncodingFromByteOrderMarks: false, PipeBytes);
         var letters = new char[PipeBytes];
-        while (await reader.ReadAsync(letters) is var count and > 0)
+        using var never = new ManualResetEventSlim();
+        while (reader.Read(letters) is var count and > 0)
         {
             lines.Add(letters.AsSpan(0, count));
-            await Task.Delay(Gather, time);
+            never.Wait(Gather);
         }
         lines.End();
     }
