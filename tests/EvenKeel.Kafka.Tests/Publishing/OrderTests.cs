@@ -48,75 +48,40 @@ public sealed class OrderTests
     [Fact]
     public async Task An_event_whose_predecessor_ends_between_the_question_and_the_wait_is_published_and_not_left_to_the_sweeper()
     {
-        using var folder = new EventFolder();
-        await using var repository = folder.Open();
-        var brittle = new BrittleRepository(repository);
-        var (isSending, goOn) = (new TaskCompletionSource(), new TaskCompletionSource());
-        await using var producer = new ScriptedProducer(async record =>
-        {
-            if (record.Value == "1")
-            {
-                isSending.SetResult();
-                await goOn.Task;
-            }
-            return Delivered();
-        });
-        var publisher = new EventPublisher(brittle, producer);
-        var first = publisher.PublishAsync(OutgoingEvent.Of("topic", "key", "1"), Cancellation);
-        await isSending.Task.WaitAsync(Deadline, Cancellation);
-        brittle.AfterRefusedClaim = async () =>
-        {
-            goOn.TrySetResult();
-            await first;
-        };
+        await using var key = await BusyKey.StartAsync();
+        key.Repository.AfterRefusedClaim = key.EndFirstAsync;
 
-        var second = await publisher.PublishAsync(OutgoingEvent.Of("topic", "key", "2"), Cancellation).WaitAsync(Deadline, Cancellation);
+        var second = await key.PublishAsync("2").WaitAsync(Deadline, Cancellation);
 
-        Assert.Equal((PublishStatus.Published, PublishStatus.Published), ((await first).Status, second.Status));
+        Assert.Equal((PublishStatus.Published, PublishStatus.Published), ((await key.First).Status, second.Status));
     }
 
     [Fact]
     public async Task An_event_does_not_give_up_because_an_earlier_one_waits_that_nobody_has_called()
     {
-        using var folder = new EventFolder();
-        await using var repository = folder.Open();
-        var brittle = new BrittleRepository(repository);
-        var (isSending, goOn) = (new TaskCompletionSource(), new TaskCompletionSource());
-        await using var producer = new ScriptedProducer(async record =>
-        {
-            if (record.Value == "1")
-            {
-                isSending.SetResult();
-                await goOn.Task;
-            }
-            return Delivered();
-        });
-        var publisher = new EventPublisher(brittle, producer);
-        var first = publisher.PublishAsync(OutgoingEvent.Of("topic", "key", "1"), Cancellation);
-        await isSending.Task.WaitAsync(Deadline, Cancellation);
+        await using var key = await BusyKey.StartAsync();
 
         // The second and the third are both told that they are behind; then the first leaves, and only then do they wait, one after the other.
         var (secondMayWait, thirdMayWait) = (new TaskCompletionSource(), new TaskCompletionSource());
         var refused = 0;
-        brittle.AfterRefusedClaim = () => Interlocked.Increment(ref refused) switch
+        key.Repository.AfterRefusedClaim = () => Interlocked.Increment(ref refused) switch
         {
             1 => secondMayWait.Task,
             2 => thirdMayWait.Task,
             _ => Task.CompletedTask,
         };
-        var second = publisher.PublishAsync(OutgoingEvent.Of("topic", "key", "2"), Cancellation);
+        var second = key.PublishAsync("2");
         await Until(() => Volatile.Read(ref refused) == 1, () => $"{refused} refused");
-        var third = publisher.PublishAsync(OutgoingEvent.Of("topic", "key", "3"), Cancellation);
+        var third = key.PublishAsync("3");
         await Until(() => Volatile.Read(ref refused) == 2, () => $"{refused} refused");
-        goOn.SetResult();
-        await first;
+        await key.EndFirstAsync();
         secondMayWait.SetResult();
-        await Until(() => publisher.Waiting == 1, () => $"{publisher.Waiting} wait");
+        await Until(() => key.Waiting == 1, () => $"{key.Waiting} wait");
         thirdMayWait.SetResult();
 
         Assert.Equal(PublishStatus.Published, (await second.WaitAsync(Deadline, Cancellation)).Status);
         Assert.Equal(PublishStatus.Published, (await third.WaitAsync(Deadline, Cancellation)).Status);
-        Assert.Equal(["1", "2", "3"], producer.Values);
+        Assert.Equal(["1", "2", "3"], key.Sent);
     }
 
     [Fact]
@@ -278,6 +243,67 @@ public sealed class OrderTests
             if (deadline.IsCancellationRequested)
                 throw new TimeoutException($"{unsettled} unsettled instead of {count} after {Deadline}.");
             await tick.WaitForNextTickAsync(Cancellation);
+        }
+    }
+
+    /// <summary>A publisher whose first event, "1", is being sent until <see cref="EndFirstAsync"/>. All its events have one key.</summary>
+    private sealed class BusyKey : IAsyncDisposable
+    {
+        private readonly EventFolder _folder = new();
+        private readonly TaskCompletionSource _isSending = new();
+        private readonly TaskCompletionSource _goOn = new();
+        private readonly DiskEventRepository _repository;
+        private readonly ScriptedProducer _producer;
+        private readonly EventPublisher _publisher;
+
+        private BusyKey()
+        {
+            _repository = _folder.Open();
+            _producer = new ScriptedProducer(AnswerAsync);
+            Repository = new BrittleRepository(_repository);
+            _publisher = new EventPublisher(Repository, _producer);
+            First = PublishAsync("1");
+        }
+
+        public BrittleRepository Repository { get; }
+
+        public Task<PublishOutcome> First { get; }
+
+        public IEnumerable<string?> Sent => _producer.Values;
+
+        public int Waiting => _publisher.Waiting;
+
+        public static async Task<BusyKey> StartAsync()
+        {
+            var key = new BusyKey();
+            await key._isSending.Task.WaitAsync(Deadline, Cancellation);
+            return key;
+        }
+
+        public Task<PublishOutcome> PublishAsync(string value) =>
+            _publisher.PublishAsync(OutgoingEvent.Of("topic", "key", value), Cancellation);
+
+        public Task<PublishOutcome> EndFirstAsync()
+        {
+            _goOn.TrySetResult();
+            return First;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _producer.DisposeAsync();
+            await _repository.DisposeAsync();
+            _folder.Dispose();
+        }
+
+        private async Task<DeliveryOutcome> AnswerAsync(SentRecord record)
+        {
+            if (record.Value == "1")
+            {
+                _isSending.SetResult();
+                await _goOn.Task;
+            }
+            return Delivered();
         }
     }
 }
