@@ -7,10 +7,10 @@ namespace Fixture.Stable
     public class Fine
     {
         [Test]
-        public void Passes() {  }
+        public void Passes() { }
         [Test]
-        public async Task Waits() {  await Task.Delay(20); }
-        
+        public async Task Waits() { await Task.Delay(20); }
+
         [TestCase(1)]
         [TestCase(2)]
         public void Takes_rows(int number) { if (!(number > 0)) throw new InvalidOperationException("no"); }
@@ -28,7 +28,7 @@ namespace Fixture.Order
         [Test]
         public void Leaves_a_user_behind() { Shared.Users++; }
         [Test]
-        public void Is_fine() {  }
+        public void Is_fine() { }
 
     }
 
@@ -38,7 +38,7 @@ namespace Fixture.Order
         [Test]
         public void Expects_no_users() { if (!(Shared.Users == 0)) throw new InvalidOperationException("there are users"); }
         [Test]
-        public void Is_innocent() {  }
+        public void Is_innocent() { }
 
     }
 
@@ -51,7 +51,7 @@ namespace Fixture.Surroundings
         [Test]
         public void On_the_culture() { if (!("I".ToLower(CultureInfo.CurrentCulture) == "i")) throw new InvalidOperationException("no i"); }
         [Test]
-        public void On_nothing() {  }
+        public void On_nothing() { }
 
     }
 
@@ -64,7 +64,7 @@ namespace Fixture.Chance
         [Test]
         public void Always_fails() { if (!(Environment.ProcessId < 0)) throw new InvalidOperationException("broken"); }
         [Test]
-        public void Passes() {  }
+        public void Passes() { }
 
     }
 
@@ -77,7 +77,7 @@ namespace Fixture.Crash
         [Test]
         public void Aborts_the_process() { Environment.FailFast("on purpose"); }
         [Test]
-        public void Is_fine() {  }
+        public void Is_fine() { }
 
     }
 
@@ -90,7 +90,7 @@ namespace Fixture.Hang
         [Test]
         public void Never_ends() { new ManualResetEventSlim().Wait(); }
         [Test]
-        public void Is_fine() {  }
+        public void Is_fine() { }
 
     }
 
@@ -106,7 +106,7 @@ namespace Fixture.Behind
         [Test]
         public void Expects_no_users() { if (!(Shared.Users == 0)) throw new InvalidOperationException("there are users"); }
         [Test]
-        public void Is_innocent() {  }
+        public void Is_innocent() { }
 
     }
 
@@ -114,7 +114,7 @@ namespace Fixture.Behind
     public class BPolluting
     {
         [Test]
-        public void Is_fine() {  }
+        public void Is_fine() { }
         [Test]
         public void Leaves_a_user_behind() { Shared.Users++; }
 
