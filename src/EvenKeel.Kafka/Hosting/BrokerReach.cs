@@ -75,6 +75,14 @@ internal sealed class BrokerReach(Func<TimeSpan, CancellationToken, Task> ask, F
         return found;
     }
 
+    /// <summary>What was delivered so far proves nothing any more: the next question asks a broker.</summary>
+    public void ForgetDelivered()
+    {
+        var now = delivered();
+        lock (_gate)
+            _seenDelivered = now;
+    }
+
     /// <summary>Whether it is reached now; takes at most a second, and who asks meanwhile gets the same answer.</summary>
     public Task<(bool IsReached, string Why)> AskAsync(CancellationToken cancellationToken)
     {

@@ -27,6 +27,7 @@ internal sealed partial class KafkaIntake : IAsyncDisposable
     private readonly Lock _gate = new();
     private Task _question = Task.CompletedTask;
     private volatile bool _isReached = true;
+    private int _spillFailures;
 
     private KafkaIntake(ProducerSettings settings, SpillingProducer producer, KafkaBatchQueue batches, KafkaAccount account, ILogger log)
     {
@@ -100,7 +101,15 @@ internal sealed partial class KafkaIntake : IAsyncDisposable
 
     public ValueTask DisposeAsync() => Producer.DisposeAsync();
 
-    private async Task LookAsync() => _isReached = (await _reach.AskAsync(CancellationToken.None)).IsReached;
+    private async Task LookAsync()
+    {
+        var failures = Volatile.Read(ref _spillFailures);
+        var isReached = (await _reach.AskAsync(CancellationToken.None)).IsReached;
+
+        // An answer to a question from before the last failure is none.
+        if (!isReached || failures == Volatile.Read(ref _spillFailures))
+            _isReached = isReached;
+    }
 
     private Task AskAsync(TimeSpan limit, CancellationToken stop) => Producer.WarmUpAsync([], limit, stop);
 
@@ -112,8 +121,10 @@ internal sealed partial class KafkaIntake : IAsyncDisposable
             case ProducerNoticeKind.SpillFailed:
                 Interlocked.Exchange(ref _spilledAtFault, Producer.Counters.Spilled);
                 _spillFault = notice.Text;
-                // A batch is in the spill because Kafka did not take it: it counts as away until it answers.
+                // A batch is in the spill because Kafka did not take it: it counts as away until it answers, whatever it took before.
+                Interlocked.Increment(ref _spillFailures);
                 _isReached = false;
+                _reach.ForgetDelivered();
                 LookForBroker();
                 LogError(notice.Text);
                 break;

@@ -86,8 +86,8 @@ internal static class HtmlReport
                 page.Append("<td class=\"").Append(CellOf(test, run)).Append("\">");
             page.Append("</tr>");
         }
-        page.Append("</table></div><p class=\"quiet\">A column is a run, headed by its workers; green passed, red failed, the colour of the "
-            + "text ended the process, grey was not heard of.");
+        page.Append("</table></div><p class=\"quiet\">A column is a run, headed by its workers; green passed, red failed, the colour of "
+            + "the text ended the process, grey was not heard of.");
         if (report.Tests.Count > rows.Count)
             page.Append(Number($" {report.Tests.Count - rows.Count} stable tests are not drawn."));
         page.Append("</p></section>");
