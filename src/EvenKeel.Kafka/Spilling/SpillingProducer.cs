@@ -134,7 +134,10 @@ public sealed class SpillingProducer : IRecordProducer
     /// <summary>Connects, and fetches the topics' metadata, so that the first send is not the slow one.</summary>
     /// <inheritdoc cref="ReliableProducer.WarmUpAsync"/>
     public Task WarmUpAsync(IReadOnlyCollection<string> topics, TimeSpan limit, CancellationToken cancellationToken = default) =>
-        _route.Direct?.Producer.WarmUpAsync(topics, limit, cancellationToken) ?? Task.CompletedTask;
+        _route.Direct is { } path
+            ? path.Producer.WarmUpAsync(topics, limit, cancellationToken)
+            : Task.FromException(new KafkaException(
+                KafkaErrorCode.AllBrokersDown, "No broker was asked: one client has just failed, and the next is not there yet."));
 
     /// <inheritdoc/>
     /// <remarks>The outcome is Delivered, Refused with the reason, Spilled, or, where the disk failed as well, Unknown.</remarks>
