@@ -39,8 +39,7 @@ public sealed class StabilityCommandTests
     {
         using var folder = new ScratchFolder();
 
-        var (exit, output, errors) = await RunAsync(
-            Fixture, "--filter", "Fixture.Exit.", "--iterations", "1", "--levels", "1", "--out", folder.Path);
+        var (exit, output, errors) = await RunOnceAsync("Exit", folder);
 
         Assert.True(exit == 1, $"exit {exit}\n{output}{errors}");
         Assert.Equal("crash", Report(folder)["runs"]![0]!["outcome"]!.GetValue<string>());
@@ -52,8 +51,7 @@ public sealed class StabilityCommandTests
     {
         using var folder = new ScratchFolder();
 
-        var (exit, output, errors) = await RunAsync(
-            Fixture, "--filter", "Fixture.Unhandled.", "--iterations", "1", "--levels", "1", "--out", folder.Path);
+        var (exit, output, errors) = await RunOnceAsync("Unhandled", folder);
 
         Assert.True(exit is 1 or 4, $"exit {exit}\n{output}{errors}");
         Assert.NotEqual("passed", Report(folder)["runs"]![0]!["outcome"]!.GetValue<string>());
@@ -64,8 +62,7 @@ public sealed class StabilityCommandTests
     {
         using var folder = new ScratchFolder();
 
-        var (exit, output, errors) = await RunAsync(
-            Fixture, "--filter", "Fixture.Tidy.", "--iterations", "1", "--levels", "1", "--out", folder.Path);
+        var (exit, output, errors) = await RunOnceAsync("Tidy", folder);
 
         Assert.True(exit == 0, $"exit {exit}\n{output}{errors}");
     }
@@ -103,6 +100,10 @@ public sealed class StabilityCommandTests
         Assert.Contains("Nothing.Like.It", errors, StringComparison.Ordinal);
         Assert.Equal("not-run", Report(folder)["verdict"]!.GetValue<string>());
     }
+
+    /// <summary>One run of one class of the fixture, by one worker.</summary>
+    private static Task<(int Exit, string Output, string Errors)> RunOnceAsync(string suite, ScratchFolder folder) =>
+        RunAsync(Fixture, "--filter", $"Fixture.{suite}.", "--iterations", "1", "--levels", "1", "--out", folder.Path);
 
     private static async Task<(int Exit, string Output, string Errors)> RunAsync(params string[] arguments) =>
         (await BrokerProcess.RunAsync(null, Cancellation, ["stability", .. arguments]))!.Value;
